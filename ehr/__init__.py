@@ -1,0 +1,1 @@
+"""The link to an EHR: registrations, keys, FHIR reads, trust of issuers and servers."""

@@ -1,0 +1,1 @@
+"""Facts to course, relapse category and options."""

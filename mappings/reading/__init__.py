@@ -1,0 +1,1 @@
+"""FHIR JSON to facts: codes, dates, values, report text, and what could not be read."""

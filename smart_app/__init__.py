@@ -1,0 +1,1 @@
+"""The web application and the shell command that put the parts together."""
