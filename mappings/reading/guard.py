@@ -1,0 +1,61 @@
+"""What is checked of a body before anything decodes it: size, UTF-8, nesting, doubled keys.
+
+One decision for hook, shell and screening: parsers disagree on all four, and a deep body can end a worker.
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 64
+
+_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_ONCE = (b'"hook"', b'"hookInstance"', b'"patientId"')
+
+
+class BadBody(ValueError):
+    """A body that is refused whole: `code` is stable, `field` says where, the message says how to mend it."""
+
+    def __init__(self, code: str, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+
+
+def check_body(body: bytes) -> None:
+    """Refuses a body that is too large, not UTF-8, nested too deeply or ambiguous; raises `BadBody`."""
+    if len(body) > MAX_BYTES:
+        raise BadBody("too-large", f"the body is larger than {MAX_BYTES // (1024 * 1024)} MB")
+    if not body.isascii():
+        _check_utf8(body)
+    if not _shallow(body.translate(None, _NOT_BRACKETS)) and not _shallow(
+        _STRINGS.sub(b"", body).translate(None, _NOT_BRACKETS)
+    ):
+        raise BadBody("too-deep", f"the body is not balanced JSON or nested deeper than {MAX_DEPTH} levels")
+    for token in _ONCE:
+        if body.count(token) > 1 and len(re.findall(re.escape(token) + rb"\s*:", body)) > 1:
+            raise BadBody("duplicate-key", "a key that must be unique is given twice", token.decode().strip('"'))
+
+
+def _check_utf8(body: bytes) -> None:
+    try:
+        str(body, "utf-8")
+    except UnicodeDecodeError as error:
+        raise BadBody("not-utf8", "the body is not valid UTF-8") from error
+
+
+def _shallow(brackets: bytes) -> bool:
+    """Whether the bracket skeleton closes within `MAX_DEPTH` rounds of removing innermost pairs.
+
+    A bracket inside a string can only make the skeleton look worse than it is, so a True is exact.
+    """
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return True
+        shorter = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if shorter == brackets:
+            return False
+        brackets = shorter
+    return not brackets
