@@ -1,1 +1,58 @@
 """Reads and checks the knowledge folder: the only disk access of the core."""
+
+from mappings.loading.codes import System, Systems
+from mappings.loading.errors import Fault, KnowledgeError
+from mappings.loading.load import load_knowledge, packaged_folder
+from mappings.loading.types import (
+    AgeLimit,
+    Category,
+    Check,
+    CheckBefore,
+    Concept,
+    Evidence,
+    Exclusion,
+    Knowledge,
+    Limit,
+    MustSay,
+    NoteWhen,
+    Option,
+    Outcome,
+    Policy,
+    Route,
+    Rule,
+    SafetyOutcome,
+    Setting,
+    StatusRow,
+    Target,
+    TimingBin,
+)
+
+__all__ = [
+    "AgeLimit",
+    "Category",
+    "Check",
+    "CheckBefore",
+    "Concept",
+    "Evidence",
+    "Exclusion",
+    "Fault",
+    "Knowledge",
+    "KnowledgeError",
+    "Limit",
+    "MustSay",
+    "NoteWhen",
+    "Option",
+    "Outcome",
+    "Policy",
+    "Route",
+    "Rule",
+    "SafetyOutcome",
+    "Setting",
+    "StatusRow",
+    "System",
+    "Systems",
+    "Target",
+    "TimingBin",
+    "load_knowledge",
+    "packaged_folder",
+]
