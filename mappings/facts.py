@@ -5,7 +5,7 @@ Reading makes these, deciding uses them, faces show them. All are frozen; collec
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from mappings.dates import ClinicalDate
@@ -145,6 +145,8 @@ class Diagnosis:
     transformed: bool = False
     visit_only: bool = False
     coded_state: str = ""
+    group: str = ""
+    pmbcl: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,10 @@ class DiseaseEvent:
     words: str = ""
     new_episode: bool = False
     phenotype: bool = False
+    onset: ClinicalDate | None = None
+    recorded: ClinicalDate | None = None
+    imaging: bool = False
+    accession: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,4 +294,3 @@ class Facts:
     t_cell_malignancy: tuple[SourceRef, ...] = ()
     cns: tuple[SourceRef, ...] = ()
     newest: ClinicalDate | None = None
-    counts: dict[str, int] = field(default_factory=dict)

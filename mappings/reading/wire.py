@@ -179,6 +179,7 @@ class Resource(Struct, gc=False):
     # outcome
     issue: Raw = NOTHING
     contained: Raw = NOTHING
+    meta: Raw = NOTHING
 
 
 class Entry(Struct, gc=False):

@@ -1,0 +1,323 @@
+"""CD19, CD20 and CD22 on malignant cells from coded results, components and panels; blood counts kept apart.
+
+Sources: rules CD-1 to CD-10, 4 (B-cell aplasia trap), 11.1, 11.6, 11.14, 11.15, 11.18, 11.19; hazards H-17 to H-24.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mappings.facts import (
+    Antigen,
+    AntigenResult,
+    AntigenState,
+    Method,
+    MonitoringResult,
+    Remark,
+    SourceRef,
+    SpecimenKind,
+)
+from mappings.loading import Concept, Knowledge
+from mappings.reading import values, wire
+from mappings.reading.chart import Hit
+from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
+from mappings.reading.recognise import Recogniser, texts_of
+from mappings.reading.report import read_report
+from mappings.reading.values import CodedState, Valued
+from mappings.reading.vocabulary import Vocabulary
+
+TUMOUR_SPECIMENS = frozenset(
+    {SpecimenKind.TISSUE, SpecimenKind.MARROW, SpecimenKind.CSF, SpecimenKind.EFFUSION}
+)
+_NAMED = re.compile(r"(?<![a-z0-9])cd[\s-]?(19|20|22)(?![0-9a-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One named value: an Observation itself or one of its components."""
+
+    concepts: tuple[Concept, ...]
+    names: str
+    valued: Valued
+    element: str
+
+
+@dataclass(slots=True)
+class AntigenReading:
+    """Results that may count, monitoring values, and what was set aside."""
+
+    results: list[AntigenResult] = field(default_factory=list)
+    monitoring: list[MonitoringResult] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    tumour_cells: list[tuple[Hit, Context, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the antigen results of Observations; one per chart."""
+
+    knowledge: Knowledge
+    recogniser: Recogniser
+    vocabulary: Vocabulary
+    surroundings: Surroundings
+
+    def read(self, hit: Hit, into: AntigenReading) -> None:
+        """Reads one Observation and its components."""
+        items = [item for item in self._items(hit) if self._antigen(item) is not None]
+        if not items:
+            return
+        context = self.surroundings.of(hit)
+        if hit.status in VOID or self.surroundings.void_parent(hit):
+            reason = f"has status “{hit.status}” and proves nothing" if hit.status in VOID else "belongs to a withdrawn report"
+            into.remarks.append(_aside(hit, items[0], reason, "void"))
+            return
+        other = about_somebody_else(hit.resource)
+        if other:
+            into.remarks.append(_aside(hit, items[0], other, "focus"))
+            return
+        for item in items:
+            antigen = self._antigen(item)
+            if antigen is not None:
+                self._read_item(hit, item, antigen, context, into)
+
+    def _items(self, hit: Hit) -> Iterator[Item]:
+        resource = hit.resource
+        names = " ; ".join(texts_of(resource.code))
+        yield Item(hit.concepts, names, values.of_resource(resource), "value")
+        for number, part in enumerate(wire.peek_list(resource.component, Component)):
+            concepts = self.recogniser.concepts(part.code)
+            part_names = " ; ".join(texts_of(part.code))
+            yield Item(concepts, part_names, part.valued(), f"component[{number}]")
+
+    def _antigen(self, item: Item) -> Antigen | None:
+        """The one antigen an item is about, by code or by name; None for none or several, or for CAR T cells."""
+        coded = {c.attributes.get("antigen") for c in item.concepts if c.kind == "antigen-observation"}
+        named = {f"CD{number}" for number in _NAMED.findall(item.names)}
+        found = (coded or named) & {"CD19", "CD20", "CD22"}
+        if len(found) != 1 or (named and not coded and self.vocabulary.persistence.any_in(item.names)):
+            return None
+        return Antigen(str(next(iter(found))))
+
+    def _read_item(self, hit: Hit, item: Item, antigen: Antigen, context: Context, into: AntigenReading) -> None:
+        uses = {str(c.attributes.get("use_class")) for c in item.concepts if c.kind == "antigen-observation"}
+        text = values_text(item.valued)
+        if not text and not item.valued.interpretation and not item.valued.range:
+            return
+        if self._is_monitoring(item, uses, context, text):
+            into.monitoring.append(self._monitoring(hit, item, context, text))
+            return
+        aside = self._not_tumour(item, uses, context, text)
+        if aside:
+            into.remarks.append(_aside(hit, item, aside, "not-tumour"))
+            return
+        found = self._state(item, antigen, context)
+        if found is None:
+            into.remarks.append(_aside(hit, item, "gives no state that can be read", "no-state"))
+            return
+        if found.discard:
+            into.remarks.append(_aside(hit, item, "was withdrawn by the laboratory", "discarded"))
+            return
+        if found.state is None:
+            return
+        result = self._result(hit, item, antigen, found, context, text)
+        into.results.append(result)
+        if uses & {"tumour_antigen"} or self.vocabulary.malignant_cells.any_in(f"{item.names} ; {context.names}"):
+            into.tumour_cells.append((hit, context, result.source.quote))
+
+    def _is_monitoring(self, item: Item, uses: set[str], context: Context, text: str) -> bool:
+        """Blood counts of normal B cells: never tumour status, in either direction (rules 4)."""
+        if "lymphocyte_subset" in uses:
+            return True
+        words = f"{item.names} ; {text}"
+        if self.vocabulary.malignant_cells.any_in(words) or uses & {"tumour_antigen", "trap"}:
+            return False
+        quantity = values.quantity_of(item.valued)
+        if quantity is not None and values.is_count(quantity):
+            return True
+        if self.vocabulary.counts.any_in(item.names):
+            return True
+        return context.specimen is SpecimenKind.BLOOD
+
+    def _not_tumour(self, item: Item, uses: set[str], context: Context, text: str) -> str:
+        if "not_relevant" in uses:
+            return "is of a specimen that says nothing of the tumour"
+        if uses & {"trap"}:
+            return ""
+        if uses & {"tumour_antigen"} or self.vocabulary.malignant_cells.any_in(f"{item.names} ; {text}"):
+            return ""
+        if context.specimen in TUMOUR_SPECIMENS or context.method is Method.IHC:
+            return ""
+        if context.pathology and context.specimen is SpecimenKind.UNSPECIFIED and "ambiguous_specimen" not in uses:
+            return "" if self.vocabulary.malignant_cells.any_in(context.names) else _NO_SPECIMEN
+        return _NO_SPECIMEN
+
+    def _state(self, item: Item, antigen: Antigen, context: Context) -> CodedState | None:
+        """The laboratory's own word first, then its number (CD-3); dim or partial never turns positive or negative."""
+        if any(c.attributes.get("use_class") == "trap" for c in item.concepts):
+            return CodedState(AntigenState.UNKNOWN, "does not tell the surface antigen (cytoplasmic)")
+        coded = values.polarity(item.valued, self.knowledge)
+        if coded is not None and coded.discard:
+            return coded
+        worded = self._worded(item, antigen, context)
+        if coded is not None and worded is not None and worded.state is not coded.state:
+            if worded.state is AntigenState.LOW_OR_PARTIAL and coded.state is AntigenState.POSITIVE:
+                return worded
+            if worded.state is AntigenState.UNKNOWN and not worded.hedged:
+                return coded
+            return CodedState(AntigenState.UNKNOWN, f"{coded.text}; {worded.text}")
+        number = self._numbered(item)
+        word = coded or worded
+        if word is not None and (word.state is not AntigenState.UNKNOWN or number is None):
+            return CodedState(
+                word.state,
+                word.text,
+                percent=number.percent if number else word.percent,
+                h_score=number.h_score if number else word.h_score,
+                band=word.band,
+                hedged=word.hedged,
+            )
+        return number
+
+    def _worded(self, item: Item, antigen: Antigen, context: Context) -> CodedState | None:
+        texts = [wire.peek(item.valued.string, str) or ""]
+        concept = wire.peek(item.valued.concept, wire.Concept)
+        texts.extend(texts_of(concept))
+        texts.extend(text for c in wire.peek_list(item.valued.interpretation, wire.Concept) for text in (c.text or "",))
+        text = "; ".join(dict.fromkeys(t.strip() for t in texts if t.strip() and not t.strip().lower() in _NO_WORD))
+        if not text:
+            return None
+        sentence = text if _NAMED.search(text) else f"Tumour cells: {antigen.value} {text}"
+        reading = read_report(
+            sentence, specimen=context.specimen.value, method=context.method.value, lexicon=self.knowledge.lexicon
+        )
+        finding = reading.findings.get(antigen)
+        if finding is None:
+            return None
+        return CodedState(
+            finding.state,
+            text,
+            band=finding.band,
+            percent=finding.percent,
+            h_score=finding.h_score,
+            hedged=finding.state is AntigenState.UNKNOWN,
+        )
+
+    def _numbered(self, item: Item) -> CodedState | None:
+        ranged = values.range_state(item.valued, self.knowledge)
+        if ranged is not None:
+            return ranged
+        quantity = values.quantity_of(item.valued)
+        if quantity is None:
+            return None
+        unit = f"{quantity.unit or ''} {quantity.code or ''} {item.names}".lower()
+        if "h-score" in unit or "h score" in unit or "hscore" in unit:
+            return values.h_score_state(quantity, self.knowledge)
+        if values.is_share(quantity):
+            return values.share_state(quantity, self.knowledge)
+        shown = f"{quantity.comparator or ''}{quantity.value} {quantity.unit or ''}".strip()
+        return CodedState(AntigenState.UNKNOWN, shown)
+
+    def _result(
+        self, hit: Hit, item: Item, antigen: Antigen, found: CodedState, context: Context, text: str
+    ) -> AntigenResult:
+        quote = f"{item.names.split(' ; ')[0]}: {text}".strip(": ")
+        return AntigenResult(
+            antigen=antigen,
+            state=found.state or AntigenState.UNKNOWN,
+            method=context.method,
+            specimen=context.specimen,
+            specimen_text=context.specimen_text,
+            collected=context.date,
+            source=SourceRef(hit.reference, item.element, quote),
+            collected_is_bound=context.date_is_bound,
+            status=context.status,
+            percent=found.percent,
+            h_score=found.h_score,
+            clone=clone_of(f"{item.names} {context.names}"),
+            band=found.band,
+            preliminary=context.preliminary,
+            amended=context.amended,
+            words=(quote,),
+            accession=context.accession,
+        )
+
+    def _monitoring(self, hit: Hit, item: Item, context: Context, text: str) -> MonitoringResult:
+        return MonitoringResult(
+            label=item.names.split(" ; ")[0],
+            value=text,
+            when=context.date,
+            source=SourceRef(hit.reference, item.element, text),
+        )
+
+
+_NO_SPECIMEN = "does not say that the specimen is tumour"
+_NO_WORD = frozenset({"a", "n", "h", "l", "hh", "ll", "abnormal", "normal", "high", "low", "*"})
+_CLONE = re.compile(r"\bclone[:\s]+([A-Za-z0-9-]{2,12})")
+
+
+def clone_of(text: str) -> str:
+    """The antibody clone named, or empty: shown as "clone unknown" (hazard H-22)."""
+    match = _CLONE.search(text)
+    return match[1] if match else ""
+
+
+class Component(wire.Struct, gc=False):
+    """Observation.component."""
+
+    code: wire.Concept | None = None
+    valueQuantity: wire.Raw = wire.NOTHING  # noqa: N815
+    valueCodeableConcept: wire.Raw = wire.NOTHING  # noqa: N815
+    valueString: wire.Raw = wire.NOTHING  # noqa: N815
+    valueInteger: wire.Raw = wire.NOTHING  # noqa: N815
+    valueBoolean: wire.Raw = wire.NOTHING  # noqa: N815
+    valueRange: wire.Raw = wire.NOTHING  # noqa: N815
+    valueRatio: wire.Raw = wire.NOTHING  # noqa: N815
+    dataAbsentReason: wire.Raw = wire.NOTHING  # noqa: N815
+    interpretation: wire.Raw = wire.NOTHING
+
+    def valued(self) -> Valued:
+        """The value elements of the component."""
+        return Valued(
+            self.valueQuantity,
+            self.valueCodeableConcept,
+            self.valueString,
+            self.valueInteger,
+            self.valueBoolean,
+            self.valueRange,
+            self.valueRatio,
+            self.dataAbsentReason,
+            self.interpretation,
+        )
+
+
+def values_text(valued: Valued) -> str:
+    """The value as charted, for quoting; empty where there is none (a dataAbsentReason is no value)."""
+    quantity = wire.peek(valued.quantity, wire.Quantity)
+    if quantity is not None and quantity.value is not None:
+        return f"{quantity.comparator or ''}{quantity.value} {quantity.unit or quantity.code or ''}".strip()
+    concept = wire.peek(valued.concept, wire.Concept)
+    if concept is not None:
+        texts = texts_of(concept)
+        codes = [coding.code for coding in concept.coding or () if coding.code]
+        return texts[0] if texts else (codes[0] if codes else "")
+    text = wire.peek(valued.string, str)
+    if text and text.strip():
+        return text.strip()
+    number = wire.peek(valued.integer, int)
+    if number is not None:
+        return str(number)
+    flag = wire.peek(valued.boolean, bool)
+    if flag is not None:
+        return "true" if flag else "false"
+    ratio = wire.peek(valued.ratio, wire.Ratio)
+    if ratio is not None and ratio.numerator and ratio.denominator:
+        return f"{ratio.numerator.value}/{ratio.denominator.value}"
+    return ""
+
+
+def _aside(hit: Hit, item: Item, reason: str, code: str) -> Remark:
+    text = values_text(item.valued)
+    quote = f"{item.names.split(' ; ')[0]}: {text}".strip(": ")
+    return Remark("set-aside", reason, SourceRef(hit.reference, item.element, quote[:200]), about="antigen", code=code)

@@ -1,0 +1,216 @@
+"""Prior CAR T: the evidence ladder, and many documents of one infusion told from a true second one.
+
+Sources: terminology (prior CAR-T evidence ladder), rules 11.6, 11.7, 11.10, 11.13; hazards H-26, H-27, H-28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from mappings.dates import ClinicalDate
+from mappings.facts import CarTInfusion, CarTKnowledge, Remark, SourceRef
+from mappings.reading import when
+from mappings.reading.chart import Chart, Hit
+from mappings.reading.recognise import label_of
+
+PRODUCT, TARGET, INFUSION, HISTORY = "car-t-product", "car-t-target-known", "car-t-administration", "car-t-history"
+NOT_INFUSION = "car-t-not-infusion"
+_NOTHING_HAPPENED = frozenset({"not-done", "entered-in-error", "cancelled", "preparation", "draft", "not-taken", "intended"})
+_INCOMPLETE = frozenset({"stopped", "in-progress", "on-hold", "unknown", "active"})
+_GIVEN = ("Procedure", "MedicationAdministration", "MedicationStatement", "Immunization")
+_ORDERS = ("MedicationRequest", "ServiceRequest")
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """One resource that says CAR T cells were given."""
+
+    product: str
+    label: str
+    targets: tuple[str, ...]
+    is_car: bool
+    split: bool
+    date: ClinicalDate | None
+    end: ClinicalDate | None
+    source: SourceRef
+    incomplete: bool
+    history: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CarTReading:
+    """Infusions of the CD19 question, other cellular therapies, and what was not counted."""
+
+    infusions: tuple[CarTInfusion, ...]
+    other: tuple[CarTInfusion, ...]
+    remarks: tuple[Remark, ...]
+
+
+def read_car_t(chart: Chart, merge_days: int) -> CarTReading:
+    """Reads every document of CAR T and merges those of one infusion (within `merge_days`, local policy)."""
+    documents: list[_Document] = []
+    remarks: list[Remark] = []
+    for hit in chart.hits:
+        if not hit.of(PRODUCT, TARGET, INFUSION, HISTORY, NOT_INFUSION):
+            continue
+        outcome = _read(hit)
+        if isinstance(outcome, Remark):
+            remarks.append(outcome)
+        elif outcome is not None:
+            documents.append(outcome)
+    infusions = _merge(documents, merge_days)
+    cars = tuple(item for item, is_car in infusions if is_car)
+    other = tuple(item for item, is_car in infusions if not is_car)
+    return CarTReading(cars, other, tuple(remarks))
+
+
+def _read(hit: Hit) -> _Document | Remark | None:
+    resource = hit.resource
+    kind = resource.resourceType
+    label = label_of(resource.code or resource.medicationCodeableConcept)
+    source = SourceRef(hit.reference, "code", label)
+    if kind in _ORDERS:
+        return Remark("set-aside", "is an order or a plan, not an infusion", source, about="car-t", code="order")
+    if kind == "Condition":
+        return _history(hit, source)
+    if kind not in _GIVEN:
+        return None
+    if hit.of(NOT_INFUSION):
+        reason = "is collection, handling, planning or referral, not an infusion"
+        return Remark("set-aside", reason, source, about="car-t", code="not-infusion")
+    if hit.status in _NOTHING_HAPPENED:
+        return Remark("set-aside", f"has status “{hit.status}”: nothing was given", source, about="car-t", code="not-done")
+    if not hit.of(PRODUCT, TARGET, INFUSION):
+        return None if not hit.of(HISTORY) else _document(hit, source, None, None, history=True)
+    if kind == "Procedure":
+        return _document(hit, source, when.performed(resource), _procedure_end(hit))
+    return _document(hit, source, when.given(resource), when.last_given(resource))
+
+
+def _procedure_end(hit: Hit) -> ClinicalDate | None:
+    period = when.period(hit.resource.performedPeriod)
+    start = when.performed(hit.resource)
+    if period is None or start is None or period.last <= start.last:
+        return None
+    # an admission-long period is not a split dose: only short ones tell the last bag
+    return period if period.last - start.first <= timedelta(days=2) else None
+
+
+def _history(hit: Hit, source: SourceRef) -> _Document | Remark | None:
+    """A problem-list entry about CAR T: history, product only where named (rules 11.7)."""
+    if hit.of(NOT_INFUSION) or not hit.of(HISTORY, INFUSION, PRODUCT, TARGET):
+        return None
+    if _verification(hit) in ("refuted", "entered-in-error"):
+        return Remark("set-aside", "is refuted or entered in error", source, about="car-t", code="refuted")
+    if not hit.of(HISTORY, INFUSION) and any(concept.kind.startswith("diagnosis") for concept in hit.concepts):
+        return None  # "DLBCL, planned for axi-cel" names a disease, not a treatment given
+    if not hit.of(HISTORY, INFUSION):
+        return None
+    date = when.date_at(hit.resource.onsetDateTime)
+    return _document(hit, source, date, None, history=True)
+
+
+def _verification(hit: Hit) -> str:
+    from mappings.reading.disease import verification_of
+
+    return verification_of(hit.resource)
+
+
+def _document(
+    hit: Hit, source: SourceRef, date: ClinicalDate | None, end: ClinicalDate | None, history: bool = False
+) -> _Document:
+    products = hit.of(PRODUCT)
+    targets = tuple(sorted({str(t) for c in (*products, *hit.of(TARGET)) for t in c.attributes.get("targets", ())}))
+    named = products[0] if products else None
+    short = str(named.attributes.get("short") or named.label) if named else ""
+    return _Document(
+        product=named.id if named else "",
+        label=short or source.quote,
+        targets=targets,
+        is_car=bool(named.attributes.get("car", True)) if named else True,
+        split=bool(named.attributes.get("split_dose", False)) if named else False,
+        date=date,
+        end=end,
+        source=source,
+        incomplete=hit.status in _INCOMPLETE,
+        history=history,
+    )
+
+
+def _merge(documents: Iterable[_Document], merge_days: int) -> list[tuple[CarTInfusion, bool]]:
+    """Groups documents of one infusion: compatible product and dates that lie within the window or overlap."""
+    groups: list[list[_Document]] = []
+    order = sorted(documents, key=lambda d: (d.date is None, not (d.date and d.date.exact), _first(d), d.source.reference))
+    for document in order:
+        group = next((g for g in groups if all(_same(document, member, merge_days) for member in g)), None)
+        if group is None:
+            group = next((g for g in groups if _fits_loosely(document, g)), None)
+        if group is None:
+            groups.append([document])
+        else:
+            group.append(document)
+    return [(_infusion(group), any(d.is_car for d in group)) for group in groups]
+
+
+def _first(document: _Document) -> str:
+    return document.date.first.isoformat() if document.date else ""
+
+
+def _compatible(one: _Document, other: _Document) -> bool:
+    if one.is_car != other.is_car:
+        return False
+    if one.product and other.product:
+        return one.product == other.product
+    return not one.targets or not other.targets or one.targets == other.targets
+
+
+def _same(one: _Document, other: _Document, merge_days: int) -> bool:
+    if not _compatible(one, other) or one.date is None or other.date is None:
+        return False
+    window = timedelta(days=merge_days)
+    return one.date.first <= other.date.last + window and other.date.first <= one.date.last + window
+
+
+def _fits_loosely(document: _Document, group: list[_Document]) -> bool:
+    """An undated document, or a bare history entry, belongs to an infusion that is already known."""
+    return (document.date is None or document.history) and all(_compatible(document, member) for member in group)
+
+
+def _infusion(group: list[_Document]) -> CarTInfusion:
+    named = next((d for d in group if d.product), None)
+    targets = tuple(sorted({target for d in group for target in d.targets}))
+    given = [d for d in group if not d.history] or group
+    exact = [d for d in given if d.date is not None and d.date.exact]
+    dated = exact or [d for d in given if d.date is not None]
+    first = min((d.date for d in dated if d.date), key=lambda date: date.first, default=None)
+    ends = [d.end or d.date for d in dated]
+    last = max((date for date in ends if date), key=lambda date: date.last, default=None)
+    knowledge = CarTKnowledge.TARGET_UNKNOWN
+    if named is not None:
+        knowledge = CarTKnowledge.PRODUCT_KNOWN
+    elif targets:
+        knowledge = CarTKnowledge.TARGET_KNOWN
+    return CarTInfusion(
+        knowledge=knowledge,
+        product=named.product if named else "",
+        label=named.label if named else ("anti-CD19 CAR T" if targets == ("CD19",) else "CAR T"),
+        targets=targets,
+        first=first,
+        last=last,
+        sources=tuple(d.source for d in sorted(group, key=lambda d: d.source.reference)),
+        split_doses=bool(first and last and last.last > first.first and any(d.split for d in group)),
+        possibly_incomplete=all(d.incomplete for d in given),
+        history_only=all(d.history for d in group),
+    )
+
+
+def ordered(infusions: Iterable[CarTInfusion]) -> tuple[CarTInfusion, ...]:
+    """Infusions by last bag, undated last."""
+    return tuple(sorted(infusions, key=lambda i: (i.last is None, i.last.last.isoformat() if i.last else "", i.product)))
+
+
+def undated(infusion: CarTInfusion) -> CarTInfusion:
+    """The same infusion without its dates (for what a user corrects)."""
+    return replace(infusion, first=None, last=None)

@@ -1,0 +1,163 @@
+"""What surrounds a result: specimen, method, date, status, whom it is about, and what a panel hands down.
+
+Sources: rules CD-2, 11.6 (status), 11.11 (dates), 11.14 (focus), 11.15 (panels).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from mappings.dates import ClinicalDate
+from mappings.facts import Method, SpecimenKind
+from mappings.reading import when, wire
+from mappings.reading.chart import Chart, Hit, reference_key
+from mappings.reading.recognise import texts_of
+from mappings.reading.vocabulary import Vocabulary
+from mappings.reading.wire import Resource
+
+VOID = frozenset({"entered-in-error", "cancelled", "registered"})
+AMENDED = frozenset({"amended", "corrected", "appended"})
+PRELIMINARY = frozenset({"preliminary", "partial"})
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The surroundings of one result."""
+
+    specimen: SpecimenKind
+    specimen_text: str
+    method: Method
+    date: ClinicalDate | None
+    date_is_bound: bool
+    status: str
+    accession: str
+    imaging: bool
+    pathology: bool
+    names: str
+
+    @property
+    def preliminary(self) -> bool:
+        """Whether the result may still be replaced."""
+        return self.status in PRELIMINARY
+
+    @property
+    def amended(self) -> bool:
+        """Whether the result replaces an earlier version."""
+        return self.status in AMENDED
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """Contexts of all results of a chart, with what members inherit from their panel or report."""
+
+    chart: Chart
+    vocabulary: Vocabulary
+    parents: dict[str, Hit] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for hit in self.chart.of_type("Observation", "DiagnosticReport"):
+            members = hit.resource.hasMember if hit.resource.resourceType == "Observation" else hit.resource.result
+            for member in wire.peek_list(members, wire.Reference):
+                key = reference_key(member.reference)
+                if key and key != hit.reference:
+                    target = self.chart.index.get(key)
+                    name = f"{target.resourceType}/{target.id}" if target is not None and target.id else key
+                    self.parents.setdefault(name, hit)
+
+    def of(self, hit: Hit, depth: int = 0) -> Context:
+        """The context of a result, completed from its panel or report where it carries nothing itself (11.15)."""
+        own = self._own(hit)
+        parent = self.parents.get(hit.reference)
+        if parent is None or depth > 3 or parent.reference == hit.reference:
+            return own
+        above = self.of(parent, depth + 1)
+        specimen_known = own.specimen is not SpecimenKind.UNSPECIFIED or bool(own.specimen_text)
+        dated = own.date is not None and not own.date_is_bound
+        return replace(
+            own,
+            specimen=own.specimen if own.specimen is not SpecimenKind.UNSPECIFIED else above.specimen,
+            specimen_text=own.specimen_text if specimen_known else above.specimen_text,
+            method=own.method if own.method is not Method.UNSPECIFIED else above.method,
+            date=own.date if dated else above.date or own.date,
+            date_is_bound=own.date_is_bound if dated or above.date is None else above.date_is_bound,
+            status=own.status or above.status,
+            accession=own.accession or above.accession,
+            imaging=own.imaging or above.imaging,
+            pathology=own.pathology or above.pathology,
+        )
+
+    def void_parent(self, hit: Hit) -> bool:
+        """Whether the panel or report a result belongs to was withdrawn."""
+        parent = self.parents.get(hit.reference)
+        return parent is not None and parent.status in VOID - {"registered"}
+
+    def _own(self, hit: Hit) -> Context:
+        resource, vocabulary = hit.resource, self.vocabulary
+        names = " ; ".join(texts_of(resource.code))
+        specimen_text, accession = self._specimen(resource)
+        method_text = " ; ".join(texts_of(wire.peek(resource.method, wire.Concept)))
+        specimen = vocabulary.specimen(specimen_text) if specimen_text else SpecimenKind.UNSPECIFIED
+        if specimen is SpecimenKind.UNSPECIFIED:
+            sites = " ; ".join(texts_of(wire.peek(resource.bodySite, wire.Concept)))
+            specimen = vocabulary.specimen(f"{names} ; {sites}")
+        method = vocabulary.method(method_text) if method_text else Method.UNSPECIFIED
+        if method is Method.UNSPECIFIED:
+            method = vocabulary.method(names)
+        found = when.collected(resource, self.chart)
+        kinds = " ; ".join(text for c in wire.peek_list(resource.category, wire.Concept) for text in texts_of(c))
+        return Context(
+            specimen=specimen,
+            specimen_text=specimen_text,
+            method=method,
+            date=found.date if found else None,
+            date_is_bound=found.bound if found else False,
+            status=hit.status,
+            accession=accession,
+            imaging=vocabulary.imaging.any_in(f"{names} ; {kinds}"),
+            pathology=bool(hit.of("immunophenotype-report")) or vocabulary.pathology.any_in(f"{names} ; {kinds}"),
+            names=names,
+        )
+
+    def _specimen(self, resource: Resource) -> tuple[str, str]:
+        texts: list[str] = []
+        accession = ""
+        for reference, specimen in when.specimens_of(resource, self.chart):
+            if specimen is not None:
+                texts.extend(_specimen_texts(specimen))
+                identifier = wire.peek(specimen.accessionIdentifier, Identifier)
+                accession = accession or (identifier.value if identifier and identifier.value else "")
+            if reference.display:
+                texts.append(reference.display)
+            accession = accession or reference_key(reference.reference)
+        return " ; ".join(dict.fromkeys(texts)), accession
+
+
+class Identifier(wire.Struct, gc=False):
+    """FHIR Identifier, value only."""
+
+    value: str | None = None
+
+
+def _specimen_texts(specimen: Resource) -> Iterator[str]:
+    yield from texts_of(wire.peek(specimen.type, wire.Concept))
+    collection = when.collection(specimen)
+    if collection is not None:
+        yield from texts_of(collection.bodySite)
+
+
+def about_somebody_else(resource: Resource) -> str:
+    """Why a result is not about this patient's own disease (Observation.focus, rules 11.14), or empty."""
+    for focus in wire.peek_list(resource.focus, wire.Reference):
+        kind = reference_key(focus.reference).split("/")[0]
+        text = (focus.display or "").lower()
+        if kind in ("RelatedPerson", "Person", "Group", "Device") or (kind == "Patient" and _differs(focus, resource)):
+            return "is about somebody else (focus is not the patient)"
+        if any(word in text for word in ("donor", "mother", "father", "sibling", "brother", "sister", "spender", "donneur")):
+            return "is about somebody else (focus names a donor or relative)"
+    return ""
+
+
+def _differs(focus: wire.Reference, resource: Resource) -> bool:
+    subject = reference_key(resource.subject.reference if resource.subject else None)
+    return bool(subject) and reference_key(focus.reference) != subject

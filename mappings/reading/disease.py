@@ -1,0 +1,249 @@
+"""Lymphoid malignancies on the problem list, and what the list itself says of their course.
+
+Sources: terminology (diagnosis traps), rules 11.8, 11.9, 11.16; hazards H-29, H-30.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mappings.facts import Certainty, Diagnosis, DiseaseEvent, EventKind, Remark, SourceRef
+from mappings.loading import Concept, Knowledge
+from mappings.reading import when, wire
+from mappings.reading.chart import Chart, Hit
+from mappings.reading.recognise import label_of, texts_of
+from mappings.reading.vocabulary import Vocabulary
+
+FINDINGS = {
+    "relapse-finding": "relapse",
+    "refractory-finding": "refractory",
+    "remission-finding": "remission",
+}
+_SCOPE_ORDER = {"in": 0, "outside": 1, "excluded": 2, "unspecified": 3}
+_GROUP_FIRST = {"richter": 0}
+
+
+@dataclass(slots=True)
+class DiseaseReading:
+    """What the Conditions of a chart say."""
+
+    diagnoses: list[Diagnosis] = field(default_factory=list)
+    events: list[DiseaseEvent] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    cns: list[SourceRef] = field(default_factory=list)
+    lineage_switch: list[SourceRef] = field(default_factory=list)
+    t_cell_malignancy: list[SourceRef] = field(default_factory=list)
+    unconfirmed: int = 0
+
+
+def verification_of(resource: wire.Resource) -> str:
+    """Condition.verificationStatus, trimmed; empty where not given."""
+    return _first_code(wire.peek(resource.verificationStatus, wire.Concept))
+
+
+def _first_code(concept: wire.Concept | None) -> str:
+    for coding in (concept.coding or ()) if concept else ():
+        if coding.code:
+            return coding.code.strip().lower()
+    return concept.text.strip().lower() if concept and concept.text else ""
+
+
+def clinical_status_of(resource: wire.Resource, knowledge: Knowledge) -> str:
+    """Condition.clinicalStatus as relapse, active, remission, inactive, resolved or unknown (ConceptMap)."""
+    code = _first_code(wire.peek(resource.clinicalStatus, wire.Concept))
+    return knowledge.clinical_status.get(code, "unknown" if code else "")
+
+
+def read_diseases(chart: Chart, knowledge: Knowledge, vocabulary: Vocabulary) -> DiseaseReading:
+    """Reads every Condition of this patient; refuted ones and family history become remarks."""
+    reading = DiseaseReading()
+    for hit in chart.of_type("Condition"):
+        _read_condition(hit, knowledge, vocabulary, reading)
+    for hit in chart.of_type("FamilyMemberHistory"):
+        reading.remarks.append(
+            Remark("set-aside", "is family history, not this patient", SourceRef(hit.reference), code="family")
+        )
+    return reading
+
+
+def _read_condition(hit: Hit, knowledge: Knowledge, vocabulary: Vocabulary, reading: DiseaseReading) -> None:
+    resource = hit.resource
+    label = label_of(resource.code)
+    source = SourceRef(hit.reference, "code", label)
+    if not any(c.kind == "diagnosis" or c.kind in _COUNTED for c in hit.concepts):
+        return
+    verification = verification_of(resource)
+    if verification in ("refuted", "entered-in-error"):
+        reading.remarks.append(Remark("set-aside", f"is {verification}", source, code="refuted", about="diagnosis"))
+        return
+    names = " ; ".join(texts_of(resource.code))
+    if vocabulary.qualifiers["family"].any_in(names) or _is_family_code(hit):
+        reading.remarks.append(Remark("set-aside", "is family history, not this patient", source, code="family"))
+        return
+    doubted = verification in ("unconfirmed", "provisional", "differential")
+    if doubted or vocabulary.qualifiers["doubt"].any_in(names):
+        reading.unconfirmed += 1
+        reading.remarks.append(
+            Remark("set-aside", "is not confirmed as a diagnosis", source, code="unconfirmed", about="diagnosis")
+        )
+        return
+    status = clinical_status_of(resource, knowledge)
+    _special_findings(hit, status, source, reading, resource)
+    concept = _most_telling(hit.of("diagnosis"))
+    finding = next((c for c in hit.concepts if c.kind in FINDINGS), None)
+    if concept is None and finding is None:
+        if hit.of("diagnosis-history"):
+            reading.diagnoses.append(_history_diagnosis(hit, source))
+        return
+    diagnosis = _diagnosis(hit, concept, finding, status, source, names, vocabulary)
+    if diagnosis is None:
+        return
+    reading.diagnoses.append(diagnosis)
+    if not diagnosis.history and diagnosis.scope != "excluded":
+        event = _event_of(diagnosis, resource)
+        if event is not None:
+            reading.events.append(event)
+
+
+_COUNTED = frozenset(
+    {"diagnosis-history", "cns-involvement", "lineage-switch", "t-cell-malignancy-after-car-t", *FINDINGS}
+)
+
+
+def _is_family_code(hit: Hit) -> bool:
+    return any(c.kind == "diagnosis-history" and c.attributes.get("family") for c in hit.concepts)
+
+
+def _special_findings(
+    hit: Hit, status: str, source: SourceRef, reading: DiseaseReading, resource: wire.Resource
+) -> None:
+    if status in ("resolved", "inactive", "remission"):
+        return
+    if hit.of("cns-involvement") or any(c.attributes.get("cns") for c in hit.of("diagnosis")):
+        reading.cns.append(source)
+    if hit.of("lineage-switch"):
+        reading.lineage_switch.append(source)
+    if hit.of("t-cell-malignancy-after-car-t"):
+        reading.t_cell_malignancy.append(source)
+
+
+def _most_telling(concepts: tuple[Concept, ...]) -> Concept | None:
+    """Of several names for one entry the one that says most: Richter, transformed, PMBCL, then in, outside, excluded."""
+    if not concepts:
+        return None
+
+    def rank(concept: Concept) -> tuple[int, int, int, int, str]:
+        attributes = concept.attributes
+        return (
+            _GROUP_FIRST.get(str(attributes.get("group")), 1),
+            0 if attributes.get("transformed") or attributes.get("pmbcl") else 1,
+            _SCOPE_ORDER.get(str(attributes.get("scope")), 4),
+            1 if attributes.get("group") == "fl" else 0,
+            concept.id,
+        )
+
+    return min(concepts, key=rank)
+
+
+def _history_diagnosis(hit: Hit, source: SourceRef) -> Diagnosis:
+    concept = hit.of("diagnosis-history")[0]
+    return Diagnosis(
+        disease=concept.id,
+        label=source.quote or concept.label,
+        scope="unspecified",
+        status="history",
+        recorded=None,
+        onset=None,
+        source=source,
+        history=True,
+    )
+
+
+def _diagnosis(
+    hit: Hit,
+    concept: Concept | None,
+    finding: Concept | None,
+    status: str,
+    source: SourceRef,
+    names: str,
+    vocabulary: Vocabulary,
+) -> Diagnosis | None:
+    resource = hit.resource
+    attributes = dict(concept.attributes) if concept else {}
+    if concept is None and finding is not None:
+        group = str(finding.attributes.get("group") or "any")
+        if group == "any":
+            return None
+        attributes = {"group": group, "scope": finding.attributes.get("scope", "unspecified"), "disease": group}
+    states = {str(c.attributes.get("state") or "") for c in hit.of("diagnosis")} - {""}
+    states |= {FINDINGS[c.kind] for c in hit.concepts if c.kind in FINDINGS}
+    states |= {word for word, text in _state_words(names)}
+    is_history = bool(hit.of("diagnosis-history")) or vocabulary.qualifiers["history"].any_in(names)
+    return Diagnosis(
+        disease=str(attributes.get("disease") or (concept.id if concept else "")),
+        label=source.quote or (concept.label if concept else ""),
+        scope=str(attributes.get("scope") or "unspecified"),
+        status=status,
+        recorded=when.date_at(resource.recordedDate),
+        onset=when.date_at(resource.onsetDateTime) or when.period(resource.onsetPeriod),
+        source=source,
+        history=is_history,
+        remission_code="remission" in states,
+        relapse_code=bool(states & {"relapse", "refractory"}),
+        cns=bool(attributes.get("cns")) or bool(hit.of("cns-involvement")),
+        transformed=bool(attributes.get("transformed")),
+        visit_only=_visit_only(resource),
+        coded_state=next((state for state in ("relapse", "refractory", "remission") if state in states), ""),
+        group=str(attributes.get("group") or ""),
+        pmbcl=any(c.attributes.get("pmbcl") for c in hit.of("diagnosis")),
+    )
+
+
+def _state_words(names: str) -> list[tuple[str, str]]:
+    from mappings.reading.course_text import read_course
+
+    found = []
+    for statement in read_course(names).statements:
+        kind = "relapse" if statement.kind == "progression" else statement.kind
+        if kind in ("relapse", "refractory", "remission") and statement.certainty == "stated":
+            found.append((kind, statement.words))
+    return found
+
+
+class _Categories(wire.Struct, gc=False):
+    coding: list[wire.Coding] | None = None
+
+
+def _visit_only(resource: wire.Resource) -> bool:
+    codes = {
+        (coding.code or "").strip().lower()
+        for concept in wire.peek_list(resource.category, wire.Concept)
+        for coding in concept.coding or ()
+    }
+    return bool(codes & {"encounter-diagnosis", "visit-diagnosis"}) and "problem-list-item" not in codes
+
+
+def _event_of(diagnosis: Diagnosis, resource: wire.Resource) -> DiseaseEvent | None:
+    """What a Condition says of the course now: relapse, remission, or nothing (`active` alone says nothing, 11.9)."""
+    if diagnosis.status == "relapse":
+        return _event(EventKind.RELAPSE, diagnosis, "clinicalStatus", current=True)
+    if diagnosis.status in ("remission", "resolved", "inactive") or diagnosis.remission_code:
+        return _event(EventKind.REMISSION, diagnosis, "clinicalStatus", current=True)
+    if diagnosis.relapse_code and not diagnosis.visit_only:
+        kind = EventKind.REFRACTORY if diagnosis.coded_state == "refractory" else EventKind.RELAPSE
+        return _event(kind, diagnosis, "code", current=False)
+    return None
+
+
+def _event(kind: EventKind, diagnosis: Diagnosis, element: str, current: bool) -> DiseaseEvent:
+    stated = f"clinical status {diagnosis.status}" if element == "clinicalStatus" else diagnosis.label
+    return DiseaseEvent(
+        kind=kind,
+        certainty=Certainty.STATED,
+        when=None,
+        source=SourceRef(diagnosis.source.reference, element, diagnosis.label),
+        current=current,
+        words=stated,
+        onset=diagnosis.onset,
+        recorded=diagnosis.recorded,
+    )

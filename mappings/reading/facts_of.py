@@ -1,0 +1,158 @@
+"""A decoded chart to `Facts`: every reader in turn, in an order that does not depend on the chart's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mappings.dates import ClinicalDate
+from mappings.facts import Facts, PatientFacts, Remark, SourceRef
+from mappings.loading import Knowledge
+from mappings.reading import when, wire
+from mappings.reading.antigens import AntigenReading, Reader
+from mappings.reading.car_t import ordered, read_car_t
+from mappings.reading.chart import DECIDING_TYPES, Chart, read_chart
+from mappings.reading.context import Surroundings
+from mappings.reading.decode import Decoded
+from mappings.reading.disease import DiseaseReading, read_diseases
+from mappings.reading.findings import FindingReader
+from mappings.reading.recognise import Recogniser
+from mappings.reading.reports import ReportsReading, TextReader
+from mappings.reading.safety_facts import read_safety
+from mappings.reading.therapies import read_therapies
+from mappings.reading.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class ChartReader:
+    """Reads charts with one knowledge; holds the recogniser's bounded memos and no patient."""
+
+    knowledge: Knowledge
+    recogniser: Recogniser
+    vocabulary: Vocabulary
+
+    @classmethod
+    def of(cls, knowledge: Knowledge) -> ChartReader:
+        """A reader for this knowledge."""
+        return cls(knowledge, Recogniser(knowledge), Vocabulary(knowledge.lexicon["chart"]))
+
+    def read(self, decoded: Decoded, patient_id: str, as_of: ClinicalDate) -> tuple[Facts, Chart]:
+        """Everything the chart says of this patient up to `as_of`, and the chart it was read from."""
+        chart = read_chart(decoded, patient_id, self.recogniser, self.vocabulary.triggers)
+        return self._facts(chart, as_of), chart
+
+    def _facts(self, chart: Chart, as_of: ClinicalDate) -> Facts:
+        diseases = read_diseases(chart, self.knowledge, self.vocabulary)
+        cars = read_car_t(chart, self.knowledge.policy.infusion_merge_days)
+        antigens, reports, events = self._results(chart)
+        therapies, therapy_remarks = read_therapies(chart.hits, as_of)
+        patient = read_patient(chart)
+        safety, safety_remarks = read_safety(chart.hits, therapies, patient, as_of)
+        facts = Facts(
+            patient=patient,
+            seen=tuple(chart.seen[kind] for kind in sorted(chart.seen)),
+            diagnoses=tuple(diseases.diagnoses),
+            infusions=ordered(cars.infusions),
+            other_cellular=ordered(cars.other),
+            antigens=tuple(antigens.results + reports.results),
+            monitoring=tuple(antigens.monitoring),
+            events=tuple(diseases.events + events + reports.events),
+            therapies=therapies,
+            safety=safety,
+            remarks=tuple(
+                [*chart.remarks, *diseases.remarks, *cars.remarks, *antigens.remarks, *reports.remarks]
+                + [*therapy_remarks, *safety_remarks]
+            ),
+            lineage_switch=tuple(diseases.lineage_switch + reports.lineage_switch),
+            t_cell_malignancy=tuple(diseases.t_cell_malignancy + reports.t_cell_malignancy),
+            cns=tuple(diseases.cns + reports.cns),
+        )
+        return _without_future(facts, diseases, as_of)
+
+    def _results(self, chart: Chart) -> tuple[AntigenReading, ReportsReading, list]:  # type: ignore[type-arg]
+        surroundings = Surroundings(chart, self.vocabulary)
+        coded = Reader(self.knowledge, self.recogniser, self.vocabulary, surroundings)
+        status = FindingReader(self.knowledge, self.recogniser, self.vocabulary, surroundings)
+        texts = TextReader(self.knowledge, self.vocabulary, surroundings)
+        antigens, reports = AntigenReading(), ReportsReading()
+        events = []
+        for hit in chart.of_type("Observation"):
+            coded.read(hit, antigens)
+            found, remarks = status.read(hit)
+            events.extend(found)
+            antigens.remarks.extend(remarks)
+        known = {(result.source.reference, result.antigen) for result in antigens.results}
+        counted = {result.source.reference for result in antigens.monitoring}
+        for hit in chart.of_type("Observation", "DiagnosticReport", "DocumentReference"):
+            if hit.reference not in counted:
+                texts.read(hit, known, reports)
+        return antigens, reports, events
+
+
+def read_patient(chart: Chart) -> PatientFacts:
+    """The patient's own resource: birth date, sex, death, name for display."""
+    resource = chart.patient
+    if resource is None:
+        return PatientFacts(id=chart.patient_id)
+    names = wire.peek_list(resource.name, _Name)
+    deceased_date = when.date_at(resource.deceasedDateTime)
+    return PatientFacts(
+        id=chart.patient_id,
+        birth_date=when.date_at(resource.birthDate),
+        sex=wire.peek(resource.gender, str) or "",
+        deceased=wire.peek(resource.deceasedBoolean, bool) is True,
+        deceased_date=deceased_date,
+        name=names[0].shown() if names else "",
+        identifiers=tuple(i.value for i in wire.peek_list(resource.identifier, _Identifier) if i.value),
+        source=SourceRef(f"Patient/{chart.patient_id}"),
+    )
+
+
+class _Name(wire.Struct, gc=False):
+    family: str | None = None
+    given: list[str] | None = None
+    text: str | None = None
+
+    def shown(self) -> str:
+        """Family name in capitals first, as patient banners do."""
+        if self.family:
+            return f"{self.family.upper()}, {' '.join(self.given or ())}".strip(", ")
+        return self.text or " ".join(self.given or ())
+
+
+class _Identifier(wire.Struct, gc=False):
+    value: str | None = None
+
+
+def _without_future(facts: Facts, diseases: DiseaseReading, as_of: ClinicalDate) -> Facts:
+    """Takes facts dated after the time of judgement out, with a remark each (hazard H-32)."""
+    from dataclasses import replace
+
+    limit = as_of.last
+    remarks = list(facts.remarks)
+
+    def in_time(date: ClinicalDate | None, source: SourceRef, about: str) -> bool:
+        if date is None or date.first <= limit:
+            return True
+        reason = f"is dated {date.display()}, after the time of judgement"
+        remarks.append(Remark("conflict", reason, source, about=about, code="future"))
+        return False
+
+    kept = replace(
+        facts,
+        antigens=tuple(r for r in facts.antigens if in_time(r.collected, r.source, "antigen")),
+        events=tuple(e for e in facts.events if in_time(e.when, e.source, "course")),
+        infusions=tuple(i for i in facts.infusions if in_time(i.first, i.sources[0], "car-t")),
+        monitoring=tuple(m for m in facts.monitoring if in_time(m.when, m.source, "monitoring")),
+    )
+    dates = [r.collected for r in kept.antigens] + [e.when for e in kept.events] + [i.last for i in kept.infusions]
+    dates += [t.last for t in kept.therapies] + [s.when for s in kept.safety]
+    newest = max((d for d in dates if d is not None and d.first <= limit), key=lambda d: d.last, default=None)
+    return replace(kept, remarks=_sorted_remarks(remarks), newest=newest)
+
+
+def _sorted_remarks(remarks: list[Remark]) -> tuple[Remark, ...]:
+    unique = dict.fromkeys(remarks)
+    return tuple(sorted(unique, key=lambda r: (r.kind, r.about, r.source.reference if r.source else "", r.reason)))
+
+
+__all__ = ["DECIDING_TYPES", "ChartReader", "read_patient"]

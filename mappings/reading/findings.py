@@ -1,0 +1,161 @@
+"""Disease status, response scores and minimal residual disease from coded or plainly named Observations.
+
+Sources: terminology (disease status), rules EN-2, 11.9; mCODE cancer disease status and Deauville profiles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mappings.facts import Certainty, DiseaseEvent, EventKind, Remark, SourceRef
+from mappings.loading import Knowledge
+from mappings.reading import wire
+from mappings.reading.antigens import values_text
+from mappings.reading.chart import Hit, reference_key
+from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
+from mappings.reading.course_text import read_course
+from mappings.reading.recognise import Recogniser, texts_of
+from mappings.reading.report import read_report
+from mappings.reading.reports import deauville_kind
+from mappings.reading.values import number_of, of_resource, polarity
+from mappings.reading.vocabulary import Vocabulary
+from mappings.reading.wire import Quantity
+
+_TREND = {
+    "improved": EventKind.PARTIAL_RESPONSE,
+    "stable": EventKind.STABLE,
+    "worsened": EventKind.PROGRESSION,
+    "undetermined": EventKind.UNDETERMINED,
+    "full-remission": EventKind.REMISSION,
+    "partial-remission": EventKind.PARTIAL_RESPONSE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FindingReader:
+    """Reads status Observations; one per chart."""
+
+    knowledge: Knowledge
+    recogniser: Recogniser
+    vocabulary: Vocabulary
+    surroundings: Surroundings
+
+    def read(self, hit: Hit) -> tuple[list[DiseaseEvent], list[Remark]]:
+        """Events that one Observation states, and why it did not count where it does not."""
+        is_status = bool(hit.of("disease-status"))
+        is_deauville = bool(hit.of("deauville"))
+        names = " ; ".join(texts_of(hit.resource.code))
+        is_mrd = self.vocabulary.mrd.any_in(names) and not hit.of("mrd-panel-trap")
+        if not (is_status or is_deauville or is_mrd):
+            return [], []
+        source = SourceRef(hit.reference, "value", f"{names.split(' ; ')[0]}: {values_text(of_resource(hit.resource))}")
+        if hit.status in VOID:
+            return [], [Remark("set-aside", f"has status “{hit.status}” and proves nothing", source, about="course", code="void")]
+        other = about_somebody_else(hit.resource) or self._other_cancer(hit, names)
+        if other:
+            return [], [Remark("set-aside", other, source, about="course", code="focus")]
+        context = self.surroundings.of(hit)
+        if is_deauville:
+            event = self._deauville(hit, context, source)
+        elif is_status:
+            event = self._trend(hit, context, source)
+        else:
+            event = self._mrd(hit, context, source)
+        return ([event] if event else []), []
+
+    def _other_cancer(self, hit: Hit, names: str) -> str:
+        """Worsening of another cancer is not this relapse (11.9): by focus, or by name in any text."""
+        for focus in wire.peek_list(hit.resource.focus, wire.Reference):
+            target = self.surroundings.chart.index.get(reference_key(focus.reference))
+            if target is not None and target.resourceType == "Condition":
+                concepts = self.recogniser.concepts(target.code)
+                lymphoid = [c for c in concepts if c.kind == "diagnosis" and c.attributes.get("scope") != "excluded"]
+                if not lymphoid:
+                    return "is about another disease (focus)"
+            if focus.display and self.vocabulary.other_cancers.any_in(focus.display):
+                return "is about another disease (focus)"
+        notes = [note.text or "" for note in wire.peek_list(hit.resource.note, wire.Annotation)]
+        value = values_text(of_resource(hit.resource))
+        if self.vocabulary.other_cancers.any_in(" ; ".join((names, value, *notes))):
+            return "names another cancer"
+        return ""
+
+    def _event(
+        self, kind: EventKind, context: Context, source: SourceRef, certainty: Certainty = Certainty.STATED
+    ) -> DiseaseEvent:
+        return DiseaseEvent(
+            kind=kind,
+            certainty=Certainty.SUSPECTED if kind is EventKind.SUSPECTED else certainty,
+            when=context.date,
+            source=source,
+            site=context.specimen.value,
+            words=source.quote,
+            imaging=context.imaging,
+            accession=context.accession or source.reference,
+        )
+
+    def _trend(self, hit: Hit, context: Context, source: SourceRef) -> DiseaseEvent | None:
+        value = wire.peek(hit.resource.valueCodeableConcept, wire.Concept)
+        for coding in (value.coding or ()) if value else ():
+            key = (self.knowledge.normalise_system(coding.system or ""), (coding.code or "").strip())
+            kind = _TREND.get(str(self.knowledge.trend_codes.get(key, "")))
+            if kind is not None:
+                return self._event(kind, context, source)
+        for concept in self.recogniser.concepts(value):
+            finding = {"relapse-finding": EventKind.RELAPSE, "refractory-finding": EventKind.REFRACTORY,
+                       "remission-finding": EventKind.REMISSION}.get(concept.kind)
+            if finding is not None:
+                return self._event(finding, context, source)
+        return None
+
+    def _deauville(self, hit: Hit, context: Context, source: SourceRef) -> DiseaseEvent | None:
+        score = self._score(hit)
+        if score is None:
+            return None
+        notes = " ".join(note.text or "" for note in wire.peek_list(hit.resource.note, wire.Annotation))
+        text = " ".join((values_text(of_resource(hit.resource)), notes))
+        change = next((s.change for s in read_course(f"Deauville {score}. {text}").statements if s.change), "")
+        kind = deauville_kind(score, change)
+        return self._event(kind, context, source) if kind else None
+
+    def _score(self, hit: Hit) -> int | None:
+        resource = hit.resource
+        concepts = [wire.peek(resource.valueCodeableConcept, wire.Concept), *wire.peek_list(resource.interpretation, wire.Concept)]
+        for concept in concepts:
+            for coding in (concept.coding or ()) if concept else ():
+                key = (self.knowledge.normalise_system(coding.system or ""), (coding.code or "").strip())
+                score = self.knowledge.deauville_codes.get(key)
+                if score is not None and str(score).isdecimal():
+                    return int(score)
+        number = wire.peek(resource.valueInteger, int)
+        if number is None:
+            quantity = wire.peek(resource.valueQuantity, Quantity)
+            value = number_of(quantity.value) if quantity else None
+            number = int(value) if value is not None and value == int(value) else None
+        if number is None:
+            text = values_text(of_resource(resource))
+            for statement in read_course(f"Deauville {text}").statements:
+                if statement.deauville is not None:
+                    return statement.deauville
+        return number if number is not None and 1 <= number <= 5 else None
+
+    def _mrd(self, hit: Hit, context: Context, source: SourceRef) -> DiseaseEvent | None:
+        valued = of_resource(hit.resource)
+        coded = polarity(valued, self.knowledge)
+        state = coded.state.value if coded and coded.state else ""
+        if state not in ("positive", "negative"):
+            state = self._mrd_text(hit)
+        if state not in ("positive", "negative"):
+            return None
+        kind = EventKind.MRD_POSITIVE if state == "positive" else EventKind.MRD_NEGATIVE
+        return self._event(kind, context, source, Certainty.MRD)
+
+    def _mrd_text(self, hit: Hit) -> str:
+        quantity = wire.peek(hit.resource.valueQuantity, Quantity)
+        if quantity is not None:
+            number = number_of(quantity.value)
+            if (quantity.comparator or "").startswith("<") or number == 0:
+                return "negative"
+            return "positive" if number is not None else ""
+        text = values_text(of_resource(hit.resource))
+        return read_report(f"MRD: {text}", lexicon=self.knowledge.lexicon).mrd

@@ -1,0 +1,75 @@
+"""Every text of a result or report, as plain text with the element it stands in (rules 11.15)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mappings.facts import Remark, SourceRef
+from mappings.reading import wire
+from mappings.reading.attachments import attachment_text, html_text, looks_like_rtf, rtf_text
+from mappings.reading.chart import Hit
+
+MAX_TEXT = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One text of a resource."""
+
+    element: str
+    text: str
+
+
+class _Content(wire.Struct, gc=False):
+    attachment: wire.Attachment | None = None
+
+
+def passages(hit: Hit) -> tuple[list[Passage], list[Remark]]:
+    """The texts of an Observation, report or document; attachments that cannot be read become remarks."""
+    resource = hit.resource
+    found: list[Passage] = []
+    remarks: list[Remark] = []
+    for element, raw in (("valueString", resource.valueString), ("conclusion", resource.conclusion)):
+        text = wire.peek(raw, str)
+        if text and text.strip():
+            found.append(Passage(element, plain(text)))
+    value = wire.peek(resource.valueCodeableConcept, wire.Concept)
+    if value is not None and value.text and len(value.text) > 40:
+        found.append(Passage("valueCodeableConcept", plain(value.text)))
+    for note in wire.peek_list(resource.note, wire.Annotation):
+        if note.text and note.text.strip():
+            found.append(Passage("note", plain(note.text)))
+    for concept in wire.peek_list(resource.conclusionCode, wire.Concept):
+        if concept.text:
+            found.append(Passage("conclusionCode", plain(concept.text)))
+    _attachments(hit, found, remarks)
+    return found, remarks
+
+
+def plain(text: str) -> str:
+    """Text without HTML or RTF markup."""
+    if looks_like_rtf(text):
+        return rtf_text(text)
+    if "<" in text and ">" in text:
+        return html_text(text)
+    return text
+
+
+def _attachments(hit: Hit, found: list[Passage], remarks: list[Remark]) -> None:
+    forms = [(form, "presentedForm") for form in wire.peek_list(hit.resource.presentedForm, wire.Attachment)]
+    for content in wire.peek_list(hit.resource.content, _Content):
+        if content.attachment is not None:
+            forms.append((content.attachment, "content"))
+    for form, element in forms:
+        read = attachment_text(form.contentType or "", form.data)
+        if read.readable:
+            found.append(Passage(element, read.text))
+            if read.cut:
+                remarks.append(_unread(hit, element, form, "is longer than what is read: only its beginning was read"))
+        else:
+            remarks.append(_unread(hit, element, form, read.reason))
+
+
+def _unread(hit: Hit, element: str, form: wire.Attachment, reason: str) -> Remark:
+    title = (form.title or form.contentType or "attachment").strip()
+    return Remark("unread", reason, SourceRef(hit.reference, element, title), about="report", code="attachment")

@@ -1,0 +1,157 @@
+"""Codings and texts to the concepts of the knowledge folder, memoised by coding and by text.
+
+A chart repeats the same few hundred names, so nearly every look-up is one dictionary access.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mappings.reading import wire
+
+if TYPE_CHECKING:
+    from mappings.loading import Concept, Knowledge
+
+_WORDS = re.compile(r"[a-z0-9]+")
+_MEMO_LIMIT = 20_000
+_TEXT_LIMIT = 400
+_NOTHING: tuple[Concept, ...] = ()
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words of a text; every other character separates (`CAR-T` is `car`, `t`)."""
+    return _WORDS.findall(text.lower())
+
+
+class Phrases:
+    """Finds the longest known phrases in a text, by first word; no two overlap, in reading order."""
+
+    def __init__(self, synonyms: Iterable[tuple[str, Concept]]) -> None:
+        table: dict[tuple[str, ...], list[Concept]] = {}
+        for phrase, concept in synonyms:
+            words = tuple(words_of(phrase))
+            if words:
+                table.setdefault(words, [])
+                if concept not in table[words]:
+                    table[words].append(concept)
+        by_first: dict[str, list[tuple[tuple[str, ...], tuple[Concept, ...]]]] = {}
+        for words, concepts in sorted(table.items(), key=lambda item: (-len(item[0]), item[0])):
+            by_first.setdefault(words[0], []).append((words, tuple(concepts)))
+        self._by_first = {first: tuple(rows) for first, rows in by_first.items()}
+
+    def find(self, text: str) -> tuple[tuple[int, int, Concept], ...]:
+        """Matches as (first word, last word + 1, concept)."""
+        words = words_of(text)
+        found: list[tuple[int, int, Concept]] = []
+        at, by_first = 0, self._by_first
+        while at < len(words):
+            for phrase, concepts in by_first.get(words[at], ()):
+                end = at + len(phrase)
+                if len(phrase) == 1 or tuple(words[at:end]) == phrase:
+                    found.extend((at, end, concept) for concept in concepts)
+                    at = end
+                    break
+            else:
+                at += 1
+        return tuple(found)
+
+
+class Recogniser:
+    """Recognises CodeableConcepts; one per knowledge, shared by all charts. Memos are bounded and hold no patient data
+    beyond names of codes."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+        self.phrases = Phrases(knowledge.synonyms)
+        self._codes: dict[str | None, dict[str | None, tuple[Concept, ...]]] = {}
+        self._texts: dict[str, tuple[Concept, ...]] = {}
+
+    def concepts(self, concept: wire.Concept | None) -> tuple[Concept, ...]:
+        """Every concept that any coding or any text of a CodeableConcept names (never `coding[0]` alone)."""
+        if concept is None:
+            return _NOTHING
+        found = _NOTHING
+        codes, texts = self._codes, self._texts
+        for coding in concept.coding or ():
+            code, display = coding.code, coding.display
+            if code is not None:
+                by_system = codes.get(code)
+                hit = by_system.get(coding.system) if by_system is not None else None
+                if hit is None:
+                    hit = self._look_up(coding.system, code)
+                if hit:
+                    found = found + hit if found else hit
+            if display is not None:
+                named = texts.get(display)
+                if named is None:
+                    named = self.text(display)
+                if named:
+                    found = found + named if found else named
+        text = concept.text
+        if text is not None:
+            named = texts.get(text)
+            if named is None:
+                named = self.text(text)
+            if named:
+                found = found + named if found else named
+        return tuple(dict.fromkeys(found)) if len(found) > 1 else found
+
+    def coded(self, concept: wire.Concept | None) -> tuple[Concept, ...]:
+        """The concepts that codings alone name."""
+        found: list[Concept] = []
+        for coding in (concept.coding or ()) if concept else ():
+            if coding.code is not None:
+                found.extend(self._look_up(coding.system, coding.code))
+        return tuple(dict.fromkeys(found))
+
+    def text(self, text: str) -> tuple[Concept, ...]:
+        """The concepts that a name or title mentions; long texts are read by the report readers instead."""
+        known = self._texts.get(text)
+        if known is not None:
+            return known
+        named = tuple(dict.fromkeys(concept for _, _, concept in self.phrases.find(text[:_TEXT_LIMIT])))
+        if len(text) <= _TEXT_LIMIT:
+            if len(self._texts) >= _MEMO_LIMIT:
+                self._texts.clear()
+            self._texts[text] = named
+        return named
+
+    def _look_up(self, system: str | None, code: str) -> tuple[Concept, ...]:
+        by_system = self._codes.get(code)
+        if by_system is not None and (known := by_system.get(system)) is not None:
+            return known
+        found = self._knowledge.lookup(system or "", code)
+        if len(self._codes) >= _MEMO_LIMIT:
+            self._codes.clear()
+            by_system = None
+        if by_system is None:
+            by_system = self._codes.setdefault(code, {})
+        if len(by_system) < 64:
+            by_system[system] = found
+        return found
+
+    def forget(self) -> None:
+        """Empties the memos (for measuring a cold start)."""
+        self._codes.clear()
+        self._texts.clear()
+
+
+def texts_of(concept: wire.Concept | None) -> tuple[str, ...]:
+    """Text and displays of a CodeableConcept, text first, without repeats."""
+    if concept is None:
+        return ()
+    texts = [concept.text] + [coding.display for coding in concept.coding or ()]
+    return tuple(dict.fromkeys(text.strip() for text in texts if text and text.strip()))
+
+
+def label_of(concept: wire.Concept | None) -> str:
+    """The name a person would read: text, else the first display, else the first code."""
+    texts = texts_of(concept)
+    if texts:
+        return texts[0]
+    for coding in (concept.coding or ()) if concept else ():
+        if coding.code:
+            return coding.code
+    return ""

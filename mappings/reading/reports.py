@@ -1,0 +1,251 @@
+"""Report text: antigen states on malignant cells, and what a report says of the disease.
+
+Sources: rules CD-2, CD-6a, 11.3, 11.9, 11.15; narratives are read by `mappings.reading.report` and `course_text`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mappings.facts import (
+    Antigen,
+    AntigenResult,
+    AntigenState,
+    Certainty,
+    DiseaseEvent,
+    EventKind,
+    Method,
+    Remark,
+    SourceRef,
+    SpecimenKind,
+)
+from mappings.loading import Knowledge
+from mappings.reading.antigens import TUMOUR_SPECIMENS
+from mappings.reading.chart import Hit
+from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
+from mappings.reading.course_text import read_course
+from mappings.reading.narrative import Passage, passages
+from mappings.reading.report import AntigenFinding, ReportReading, read_report
+from mappings.reading.vocabulary import Vocabulary
+
+_COURSE_KINDS = {
+    "relapse": EventKind.RELAPSE,
+    "new-episode": EventKind.RELAPSE,
+    "progression": EventKind.PROGRESSION,
+    "refractory": EventKind.REFRACTORY,
+    "partial-response": EventKind.PARTIAL_RESPONSE,
+    "response": EventKind.RESPONSE,
+    "remission": EventKind.REMISSION,
+    "stable": EventKind.STABLE,
+    "undetermined": EventKind.UNDETERMINED,
+    "no-malignancy": EventKind.NO_MALIGNANCY,
+}
+
+
+@dataclass(slots=True)
+class ReportsReading:
+    """What texts said."""
+
+    results: list[AntigenResult] = field(default_factory=list)
+    events: list[DiseaseEvent] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    lineage_switch: list[SourceRef] = field(default_factory=list)
+    t_cell_malignancy: list[SourceRef] = field(default_factory=list)
+    cns: list[SourceRef] = field(default_factory=list)
+    texts: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class TextReader:
+    """Reads the texts of Observations, reports and documents; one per chart."""
+
+    knowledge: Knowledge
+    vocabulary: Vocabulary
+    surroundings: Surroundings
+
+    def read(self, hit: Hit, known: set[tuple[str, Antigen]], into: ReportsReading) -> None:
+        """Reads every text of one resource; `known` are antigens that its coded value already settled."""
+        found, remarks = passages(hit)
+        into.remarks.extend(remarks)
+        if not found:
+            return
+        if hit.status in VOID or self.surroundings.void_parent(hit):
+            if hit.status != "registered":
+                reason = f"has status “{hit.status}” and proves nothing"
+                into.remarks.append(Remark("set-aside", reason, SourceRef(hit.reference), about="report", code="void"))
+            return
+        other = about_somebody_else(hit.resource)
+        if other:
+            into.remarks.append(Remark("set-aside", other, SourceRef(hit.reference), about="report", code="focus"))
+            return
+        context = self.surroundings.of(hit)
+        findings: dict[Antigen, list[tuple[AntigenFinding, Passage, ReportReading]]] = {}
+        for passage in found:
+            reading = read_report(
+                passage.text,
+                specimen=context.specimen.value,
+                method=context.method.value,
+                lexicon=self.knowledge.lexicon,
+            )
+            for antigen, finding in reading.findings.items():
+                if finding is not None and (hit.reference, antigen) not in known:
+                    findings.setdefault(antigen, []).append((finding, passage, reading))
+            self._disease(hit, passage, reading, context, into)
+        for antigen, rows in findings.items():
+            self._result(hit, antigen, rows, context, into)
+
+    def _result(
+        self,
+        hit: Hit,
+        antigen: Antigen,
+        rows: list[tuple[AntigenFinding, Passage, ReportReading]],
+        context: Context,
+        into: ReportsReading,
+    ) -> None:
+        definite = [row for row in rows if row[0].state is not AntigenState.UNKNOWN]
+        states = {row[0].state for row in definite}
+        finding, passage, reading = (definite or rows)[0]
+        state = finding.state
+        if len(states) > 1:
+            state = AntigenState.UNKNOWN
+            reason = "says different things in different parts of one report"
+            into.remarks.append(Remark("conflict", reason, SourceRef(hit.reference, passage.element), about=antigen.value))
+        source = SourceRef(hit.reference, passage.element, finding.words[0] if finding.words else "")
+        specimen = self._specimen(context, reading)
+        if state is not AntigenState.UNKNOWN:
+            aside = self._not_tumour(specimen, context, reading, passage)
+            if aside:
+                into.remarks.append(Remark("set-aside", aside, source, about="antigen", code="not-tumour"))
+                return
+        into.results.append(
+            AntigenResult(
+                antigen=antigen,
+                state=state,
+                method=finding.method if finding.method is not Method.UNSPECIFIED else context.method,
+                specimen=specimen,
+                specimen_text=context.specimen_text,
+                collected=context.date,
+                source=source,
+                collected_is_bound=context.date_is_bound,
+                status=context.status,
+                percent=finding.percent,
+                h_score=finding.h_score,
+                intensity=finding.intensity,
+                clone=finding.clone,
+                band=finding.band,
+                preliminary=context.preliminary,
+                amended=context.amended,
+                words=finding.words,
+                accession=context.accession,
+                integrated=reading.integrated,
+            )
+        )
+
+    def _specimen(self, context: Context, reading: ReportReading) -> SpecimenKind:
+        return context.specimen if context.specimen is not SpecimenKind.UNSPECIFIED else reading.specimen
+
+    def _not_tumour(
+        self, specimen: SpecimenKind, context: Context, reading: ReportReading, passage: Passage
+    ) -> str:
+        """Why a state read from text is not of tumour: blood or an unnamed specimen needs malignant cells named (CD-2)."""
+        if specimen in TUMOUR_SPECIMENS or reading.malignancy == "present":
+            return ""
+        if self.vocabulary.malignant_cells.any_in(passage.text) and specimen is not SpecimenKind.BLOOD:
+            return ""
+        if specimen is SpecimenKind.UNSPECIFIED and context.pathology and reading.malignancy != "absent":
+            return ""
+        return "does not say that malignant cells were looked at"
+
+    def _disease(
+        self, hit: Hit, passage: Passage, reading: ReportReading, context: Context, into: ReportsReading
+    ) -> None:
+        source = SourceRef(hit.reference, passage.element)
+        specimen = self._specimen(context, reading)
+        if not context.imaging:
+            self._cells(hit, passage, reading, context, specimen, into)
+        if reading.lineage in ("myeloid", "mixed"):
+            into.lineage_switch.append(SourceRef(hit.reference, passage.element, "; ".join(reading.lineage_words)))
+        for statement in read_course(passage.text).statements:
+            if statement.about in ("family", "other-cancer") or statement.time == "prior":
+                continue
+            quote = SourceRef(hit.reference, passage.element, statement.words)
+            if statement.kind == "lineage-switch":
+                into.lineage_switch.append(quote)
+            elif statement.kind == "t-cell-malignancy":
+                into.t_cell_malignancy.append(quote)
+            elif statement.kind in ("cns", "isolated-cns"):
+                into.cns.append(quote)
+            event = self._course_event(statement, quote, context, specimen)
+            if event is not None:
+                into.events.append(event)
+        into.texts.append((source.reference, passage.text))
+
+    def _cells(
+        self,
+        hit: Hit,
+        passage: Passage,
+        reading: ReportReading,
+        context: Context,
+        specimen: SpecimenKind,
+        into: ReportsReading,
+    ) -> None:
+        """Malignant cells seen or not seen in a specimen, and minimal residual disease (11.9)."""
+        tumour = specimen in TUMOUR_SPECIMENS or (context.pathology and specimen is SpecimenKind.UNSPECIFIED)
+        kind = None
+        certainty = Certainty.CONFIRMED if tumour else Certainty.STATED
+        if reading.mrd:
+            kind = EventKind.MRD_POSITIVE if reading.mrd == "positive" else EventKind.MRD_NEGATIVE
+            certainty = Certainty.MRD
+        elif reading.malignancy == "present" and (tumour or specimen is SpecimenKind.BLOOD):
+            kind = EventKind.MALIGNANT_CELLS
+        elif reading.malignancy == "absent" and tumour:
+            kind = EventKind.NO_MALIGNANCY
+        if kind is not None:
+            phenotype = any(finding is not None and finding.state is not AntigenState.UNKNOWN for finding in reading.findings.values())
+            into.events.append(
+                DiseaseEvent(
+                    kind=kind,
+                    certainty=certainty,
+                    when=context.date,
+                    source=SourceRef(hit.reference, passage.element, "; ".join(reading.malignancy_words)),
+                    site=specimen.value,
+                    phenotype=phenotype,
+                    accession=context.accession or hit.reference,
+                )
+            )
+
+    def _course_event(
+        self, statement: object, source: SourceRef, context: Context, specimen: SpecimenKind
+    ) -> DiseaseEvent | None:
+        kind = _COURSE_KINDS.get(getattr(statement, "kind", ""))
+        deauville = getattr(statement, "deauville", None)
+        change = getattr(statement, "change", "")
+        if deauville is not None:
+            kind = deauville_kind(deauville, change) or kind
+        if kind is None:
+            return None
+        suspected = getattr(statement, "certainty", "") == "suspected" or kind is EventKind.SUSPECTED
+        if kind is EventKind.NO_MALIGNANCY and context.imaging:
+            kind = EventKind.RESPONSE
+        if suspected and kind not in (EventKind.RELAPSE, EventKind.PROGRESSION, EventKind.REFRACTORY, EventKind.SUSPECTED):
+            return None  # a suspected response or absence says nothing
+        return DiseaseEvent(
+            kind=EventKind.SUSPECTED if suspected else kind,
+            certainty=Certainty.SUSPECTED if suspected else Certainty.STATED,
+            when=context.date,
+            source=source,
+            site=specimen.value,
+            words=source.quote,
+            new_episode=getattr(statement, "kind", "") == "new-episode",
+            imaging=context.imaging,
+            accession=context.accession or source.reference,
+        )
+
+
+def deauville_kind(score: int, change: str) -> EventKind | None:
+    """Deauville 5, or 4 with growth, is suspected; 4 with shrinkage is a partial response; 1 to 3 a response (11.9)."""
+    if score == 5 or (score == 4 and change == "growth"):
+        return EventKind.SUSPECTED
+    if score == 4:
+        return EventKind.PARTIAL_RESPONSE if change == "shrinkage" else EventKind.UNDETERMINED
+    return EventKind.RESPONSE if 1 <= score <= 3 else None

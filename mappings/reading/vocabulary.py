@@ -1,0 +1,83 @@
+"""Closed word lists of the knowledge folder, matched by whole words; linear in the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from mappings.facts import Method, SpecimenKind
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def tokens(text: str) -> list[str]:
+    """Lower-case words of a text, with letters of any alphabet."""
+    return _WORD.findall(text.lower())
+
+
+class WordList:
+    """A set of phrases, each one or more whole words."""
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        self._phrases = {tuple(tokens(phrase)) for phrase in phrases} - {()}
+        self._sizes = tuple(sorted({len(phrase) for phrase in self._phrases}, reverse=True))
+
+    def first(self, text: str) -> str:
+        """The first phrase found, longest first at each word; empty where none is."""
+        words = tokens(text)
+        for at in range(len(words)):
+            for size in self._sizes:
+                if tuple(words[at : at + size]) in self._phrases:
+                    return " ".join(words[at : at + size])
+        return ""
+
+    def any_in(self, text: str) -> bool:
+        """Whether any phrase occurs."""
+        return bool(self.first(text))
+
+
+class Vocabulary:
+    """The word lists that tell specimens, methods and kinds of study apart."""
+
+    def __init__(self, lexicon: Mapping[str, Any]) -> None:
+        self.triggers = _pattern(lexicon["triggers"])
+        self._specimens = tuple(
+            (SpecimenKind(kind), WordList(words)) for kind, words in lexicon["specimens"].items()
+        )
+        self._methods = tuple((Method(kind), WordList(words)) for kind, words in lexicon["methods"].items())
+        self.malignant_cells = WordList(lexicon["malignant_cells"])
+        self.counts = WordList(lexicon["counts"])
+        self.persistence = WordList(lexicon["persistence"])
+        self.pathology = WordList(lexicon["pathology"])
+        self.imaging = WordList(lexicon["imaging"])
+        self.mrd = WordList(lexicon["mrd"])
+        self.other_cancers = WordList(lexicon["other_cancers"])
+        self.qualifiers = {name: WordList(words) for name, words in lexicon["qualifiers"].items()}
+        self.specimen = lru_cache(maxsize=4096)(self._specimen)
+        self.method = lru_cache(maxsize=4096)(self._method)
+
+    def _specimen(self, text: str) -> SpecimenKind:
+        """What kind of specimen a text names; marrow, CSF and effusion go before tissue, tissue before blood."""
+        found = {kind for kind, words in self._specimens if words.any_in(text)}
+        for kind in (
+            SpecimenKind.CSF,
+            SpecimenKind.MARROW,
+            SpecimenKind.EFFUSION,
+            SpecimenKind.TISSUE,
+            SpecimenKind.BLOOD,
+        ):
+            if kind in found:
+                return kind
+        return SpecimenKind.UNSPECIFIED
+
+    def _method(self, text: str) -> Method:
+        """Flow or immunohistochemistry where exactly one is named."""
+        found = [kind for kind, words in self._methods if words.any_in(text)]
+        return found[0] if len(found) == 1 else Method.UNSPECIFIED
+
+
+def _pattern(stems: Sequence[str]) -> re.Pattern[bytes]:
+    alternatives = "|".join(re.escape(stem) for stem in sorted(stems, key=len, reverse=True))
+    return re.compile(alternatives.encode("utf-8"), re.IGNORECASE)
