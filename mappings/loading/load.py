@@ -145,7 +145,7 @@ def build(folder: Folder) -> Knowledge:
         checks={row.fact: row for row in folder.decode("checks.json", tuple[Check, ...])},
         rules={row.id: row for row in folder.decode("rules.json", tuple[Rule, ...])},
         lexicon={
-            path.removeprefix("lexicon/").removesuffix(".json"): folder.decode(path, dict[str, Any])
+            path.removeprefix("lexicon/").removesuffix(".json"): folder.decode(path, object)
             for path in folder.each("lexicon")
         },
         disclosure=folder.decode("disclosure.json", dict[str, Any]),

@@ -271,14 +271,16 @@ class Limit:
 class Policy:
     """Local policy: bands, windows, ages, what is shown (rules 8, 11.1); `settings` keeps the basis."""
 
-    bands_on: bool
-    percent_positive_from: float
-    percent_low_from: float
+    share_bands_on: bool
+    share_positive_from: float
+    share_negative_below: float
+    h_score_bands_on: bool
     h_score_positive_from: float
-    h_score_low_from: float
+    h_score_negative_below: float
     window_days: int
     max_age_days_lymphoma: int
     max_age_days_b_all: int
+    merge_days: int
     gestation_weeks: int
     cns_needs_cns_specimen: bool
     region: str | None
