@@ -1,0 +1,439 @@
+"""Sentences of a report -> claims: an antigen, a state, on which cells, of which time, and how firmly said."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from mappings.reading.report.layout import Line
+from mappings.reading.report.model import Claim
+from mappings.reading.report.pairs import POPULATIONS, Pair, Value, pairs_of
+from mappings.reading.report.tokens import Token
+from mappings.reading.report.words import Words
+
+_PASSIVE = frozenset(("panel", "plan", "gene", "therapy", "count", "control"))
+_YEAR = re.compile(r"(?:19|20)\d\d$")
+
+
+@dataclass(slots=True)
+class Sentence:
+    """The tokens of one sentence with the section and the line it stands on."""
+
+    tokens: list[Token]
+    section: str
+    line: int
+    first: bool
+    indent: bool
+    groups: list[int] = field(default_factory=list)
+    group_kinds: dict[int, set[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Story:
+    """What runs through the whole text while its sentences are read one by one."""
+
+    words: Words
+    claims: list[Claim] = field(default_factory=list)
+    mentions: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
+    present: list[tuple[int, int, bool]] = field(default_factory=list)
+    absent: list[tuple[int, int]] = field(default_factory=list)
+    carried_pop: str = ""
+    carried_past: bool = False
+    method: str = ""
+    bare_percent: bool = False
+    last: list[Claim] = field(default_factory=list)
+    two: bool = False
+
+    def mention(self, antigen: str, why: str, start: int, end: int) -> None:
+        """Notes an antigen that was named without a usable result."""
+        self.mentions.setdefault(antigen, []).append((why, start, end))
+
+
+def sentences_of(tokens: list[Token], lines: list[Line], text: str, words: Words) -> list[Sentence]:
+    """Tokens cut at hard line ends and full stops."""
+    out: list[Sentence] = []
+    at, first = 0, True
+    current: list[Token] = []
+
+    def close(line: int) -> None:
+        nonlocal current, first
+        if current:
+            place = lines[line]
+            out.append(Sentence(current, place.section, line, first, text[place.start : place.start + 1] in (" ", "\t")))
+            first = False
+        current = []
+
+    for index, token in enumerate(tokens):
+        while at + 1 < len(lines) and token.start >= lines[at + 1].start:
+            close(at)
+            at, first = at + 1, True
+        if token.kind == "nl":
+            close(at)
+        elif token.text == "." and _stops(tokens, index, text, words):
+            close(at)
+        elif token.start >= lines[at].body or token.kind == "m":
+            current.append(token)
+    if lines:
+        close(at)
+    return out
+
+
+def _stops(tokens: list[Token], index: int, text: str, words: Words) -> bool:
+    end = tokens[index].end
+    following = text[end : end + 2]
+    if following[:1] and not following[0].isspace():
+        return False
+    before = tokens[index - 1] if index else None
+    return not (before is not None and before.end == tokens[index].start and before.text in words.abbreviations and following.strip()[:1].islower())
+
+
+def _group(sentence: Sentence) -> None:
+    number, stack = 0, 0
+    top = 0
+    for token in sentence.tokens:
+        if token.text == "(":
+            top += 1
+            number = top
+        elif token.text == ")":
+            top += 1
+            number = top
+        elif token.text in (",", ";") or token.kind in ("but",):
+            top += 1
+            number = top
+        sentence.groups.append(number)
+        sentence.group_kinds.setdefault(number, set()).add(token.kind)
+    del stack
+
+
+def read_sentence(sentence: Sentence, story: Story) -> None:
+    """Adds the claims of one sentence to the story."""
+    _group(sentence)
+    tokens = sentence.tokens
+    dropped = _drop_names(tokens, sentence, story)
+    _malignancy(sentence, story)
+    pairs = [p for p in pairs_of([t for i, t in enumerate(tokens) if i not in dropped] if dropped else tokens)]
+    if dropped:
+        kept = [i for i in range(len(tokens)) if i not in dropped]
+        for pair in pairs:
+            pair.index = kept[pair.index]
+            for value in pair.values:
+                value.index = kept[value.index] if value.how != "moved" else value.index
+    times = _times(sentence, story)
+    _method(tokens, story, sentence)
+    made: list[Claim] = []
+    others = any(p.values or p.token.sign for p in pairs)
+    for pair in pairs:
+        if pair.token.val:
+            claim = _claim(pair, sentence, story, times, others)
+            made.append(claim)
+            story.claims.append(claim)
+    named = [t for t in tokens if t.kind in POPULATIONS]
+    if named and sentence.first:
+        story.carried_pop = _lead(sentence) if (not made or tokens[-1].text == ":" or sentence.section != "") else story.carried_pop
+    if made:
+        story.last = made
+    elif not any(p.values for p in pairs):
+        _afterthought(sentence, story)
+
+
+def _lead(sentence: Sentence) -> str:
+    for token in sentence.tokens:
+        if token.kind in ("mal", "norm"):
+            return token.kind
+        if token.kind == "absent":
+            return ""
+    return ""
+
+
+def _drop_names(tokens: list[Token], sentence: Sentence, story: Story) -> set[int]:
+    """Markers that are only part of a therapy's, gene's or antibody's name (narrative rules 4 and 11)."""
+    dropped: set[int] = set()
+    for index, token in enumerate(tokens):
+        if token.kind != "m":
+            continue
+        why = _name_only(tokens, index, token)
+        if why == "clone":
+            dropped.add(index)
+            continue
+        if why or sentence.section in ("gene", "therapy") and not token.sign:
+            dropped.add(index)
+            if token.val:
+                story.mention(token.val, why or sentence.section, token.start, token.end)
+    return dropped
+
+
+def _name_only(tokens: list[Token], index: int, token: Token) -> str:
+    at, chain = index + 1, True
+    before = tokens[index - 1] if index else None
+    if token.sub == "name" and (before is not None and (before.kind == "clonew" or before.text in ("(", "-", "/") and index > 1 and tokens[index - 2].kind == "m" and tokens[index - 2].val == token.val)):
+        return "clone"
+    if token.sub == "anti!":
+        return "therapy"
+    if token.sign:
+        return ""
+    while at < len(tokens) and at < index + 9:
+        following = tokens[at]
+        if following.kind == "therapy":
+            return "therapy"
+        if following.kind == "gene" and at <= index + 2:
+            return "gene"
+        if following.text in ("-", "/", "x", "×", "–", "specific", "cell") or (following.kind == "m" and not following.sign and chain):
+            at += 1
+            continue
+        if following.kind == "and" and at + 1 < len(tokens) and tokens[at + 1].kind == "m":
+            at += 1
+            continue
+        break
+    following = tokens[index + 1] if index + 1 < len(tokens) else None
+    valued = following is not None and following.kind in ("pos", "neg", "low", "failed", "pending", "v", "pct")
+    if token.sub in ("anti", "α") and not valued and (following is None or following.text not in ("(", ":")):
+        return "therapy"
+    back = index - 1
+    while back >= 0 and tokens[back].text in ("(", "anti", "-", "against", "/", "anti-"):
+        back -= 1
+    if back >= 0 and tokens[back].kind == "therapy" and not valued and tokens[back].text.startswith(("car", "target", "bispecific", "directed")):
+        return "therapy"
+    if back >= 1 and tokens[back].kind in ("w", "prep") and tokens[back - 1].kind == "gene":
+        return "gene"
+    return ""
+
+
+def _malignancy(sentence: Sentence, story: Story) -> None:
+    """Notes where malignant cells are said to be, or not to be, in this specimen (narrative rule 2)."""
+    if sentence.section in ("history", "plan", "therapy", "panel"):
+        return
+    tokens = sentence.tokens
+    kinds = [t.kind for t in tokens]
+    past, hedged = False, False
+    for index, token in enumerate(tokens):
+        kind = token.kind
+        if kind == "absent":
+            story.absent.append((token.start, token.end))
+        elif kind == "history":
+            past = True
+        elif kind == "current":
+            past = False
+        elif kind in ("mal", "mrdpos") or kind == "dx":
+            group = sentence.group_kinds[sentence.groups[index]]
+            hedged = bool(group & {"hedge", "pending"}) and kind != "mrdpos"
+            negated = any(k in ("negator", "op_neg", "absent") for k in kinds[max(0, index - 3) : index])
+            after = kinds[index + 1 : index + 4]
+            if kind == "mal" and ("failed" in after[:2] or after[:1] == ["neg"] and "m" not in kinds):
+                story.absent.append((token.start, token.end))
+                continue
+            if not (past or hedged or negated):
+                story.present.append((token.start, token.end, kind != "dx"))
+
+
+def _times(sentence: Sentence, story: Story) -> dict[int, str]:
+    """Past or present for every group of the sentence (narrative rule 3)."""
+    out: dict[int, str] = {}
+    running = "past" if sentence.section == "history" else ""
+    seen_marker = False
+    deep = 0
+    for token, group in zip(sentence.tokens, sentence.groups, strict=True):
+        if token.text == "(":
+            deep += 1
+        elif token.text == ")":
+            deep = max(0, deep - 1)
+        if token.text == ";" or token.kind == "but":
+            seen_marker = False
+        kind = token.kind
+        if kind == "m":
+            seen_marker = True
+        if kind == "history" or (kind == "num" and _YEAR.match(token.text)):
+            out[group] = "past"
+            if not seen_marker and not deep:
+                running = "past"
+        elif kind == "current":
+            if out.get(group) != "past" or kind == "current":
+                out[group] = "now"
+            if not deep:
+                running = "now"
+        out.setdefault(group, running)
+    return out
+
+
+def _method(tokens: list[Token], story: Story, sentence: Sentence) -> None:
+    for token in tokens[:3] if sentence.first else []:
+        if token.kind in ("flowm", "ihcm"):
+            story.method = token.kind[:-1].replace("flow", "flow")
+
+
+def _claim(pair: Pair, sentence: Sentence, story: Story, times: dict[int, str], others: bool) -> Claim:
+    token = pair.token
+    groups = {sentence.groups[pair.index]} | {sentence.groups[v.index] for v in pair.values}
+    claim = Claim(token.val, "unk", token.start, token.end, section=sentence.section, line=sentence.line, order=token.start)
+    _state(pair, claim, sentence, story, others)
+    claim.pop = _population(pair, sentence, story)
+    own = [times.get(g, "") for g in groups]
+    claim.past = "past" in own and not ("now" in own and times.get(sentence.groups[pair.index]) == "now")
+    claim.current = "now" in own
+    claim.method = _near_method(pair, sentence) or story.method
+    kinds: set[str] = set()
+    for group in range(min(groups), max(groups) + 1):
+        kinds |= sentence.group_kinds.get(group, set())
+    _mode(pair, claim, sentence, kinds, groups)
+    everything = {t.kind for t in sentence.tokens}
+    claim.corrects = "correction" in everything or sentence.section == "correction"
+    claim.second = "second" in everything
+    return claim
+
+
+def _near_method(pair: Pair, sentence: Sentence) -> str:
+    best, distance = "", 99
+    for index, token in enumerate(sentence.tokens):
+        if token.kind in ("flowm", "ihcm") and abs(index - pair.index) < distance:
+            best, distance = token.kind[:-1], abs(index - pair.index)
+    return best
+
+
+def _mode(pair: Pair, claim: Claim, sentence: Sentence, kinds: set[str], groups: set[int]) -> None:
+    last = max(groups)
+    following = sentence.group_kinds.get(last + 1, set())
+    if not following & {"m"}:
+        kinds = kinds | (following & {"hedge", "artefact", "withdrawn"})
+    if claim.value == "unk":
+        return
+    if pair.void:
+        claim.value, claim.reason = "unk", "no-malignancy"
+    elif "withdrawn" in kinds and not ("correction" in kinds and claim.corrects):
+        claim.value, claim.reason, claim.strong = "unk", "withdrawn", True
+    elif "artefact" in kinds:
+        claim.value, claim.reason, claim.strong = "unk", "artefact", True
+    elif "hedge" in kinds:
+        claim.value, claim.reason = "unk", "hedged"
+    elif "count" in kinds and not any(v.kind == "sign" for v in pair.values):
+        claim.value, claim.reason = "unk", "count"
+    elif sentence.section == "gene" or "gene" in kinds and not pair.token.sign:
+        claim.value, claim.reason = "unk", "gene"
+    elif sentence.section in ("plan",) and pair.listed:
+        claim.value, claim.reason = "unk", "pending"
+    elif "cyto" in kinds or pair.token.sub in ("c", "cy", "cyt", "ic"):
+        claim.reason = "cytoplasmic"
+        claim.value = "unk"
+
+
+def _population(pair: Pair, sentence: Sentence, story: Story) -> str:
+    own = [v.pop for v in pair.values if v.pop in ("mal", "norm")]
+    if own:
+        return own[0]
+    tokens = sentence.tokens
+    comparing = False
+    for token in tokens[pair.index + 1 : pair.index + 3]:
+        if token.kind in ("mal", "norm") and (pair.token.sign or pair.values):
+            before = [t.kind for t in tokens[: pair.index]]
+            if not any(k in ("mal", "norm") for k in before) or token.kind == "norm":
+                return token.kind
+        if token.text in (",", ";", ":") or token.kind in ("m", "compare"):
+            break
+    for token in reversed(tokens[: pair.index]):
+        if token.kind in ("mal", "norm", "control"):
+            return "norm" if token.kind == "control" else token.kind
+    for token in tokens[pair.index + 1 :]:
+        if token.kind == "compare":
+            comparing = True
+        elif token.kind in ("mal", "norm"):
+            if comparing:
+                comparing = False
+                continue
+            return token.kind
+    if any(t.kind == "dx" for t in tokens):
+        return "mal"
+    if sentence.section == "control":
+        return "norm"
+    return story.carried_pop
+
+
+def _state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, others: bool) -> None:
+    policy = story.words.policy
+    values = [v for v in pair.values if v.how != "later"]
+    values = [v for v in values if v.pop != "norm"] or values
+    states = {v.state for v in values}
+    if values:
+        claim.end = max(claim.end, *(sentence.tokens[v.index].end for v in values))
+        claim.start = min(claim.start, *(sentence.tokens[v.index].start for v in values))
+    if pair.percent is not None:
+        claim.percent = pair.percent.text
+    share = pair.percent if pair.percent is not None else pair.share
+    if "unk" in states:
+        _unknown(values, claim, sentence)
+        return
+    if states & {"pos", "neg", "low"}:
+        claim.value = _combine(values)
+        narrative = share is not None and any(v.how in ("suffix", "operator", "sign") for v in values)
+        if narrative and share is not None and claim.value == "pos" and share.hi < policy.percent_positive and _partial(sentence, share):
+            claim.value = "low" if share.hi >= policy.percent_low else "neg"
+            claim.percent = share.text
+        elif narrative and share is not None and claim.value == "neg" and _partial(sentence, share):
+            claim.value = _band(100 - share.hi, 100 - share.lo, policy.percent_positive, policy.percent_low)
+        return
+    if share is not None:
+        claim.value = _band(share.lo, share.hi, policy.percent_positive, policy.percent_low)
+        claim.band = True
+        claim.end = max(claim.end, share.end)
+        return
+    if pair.number is not None:
+        value = float(pair.number.text.replace(",", ".")) if pair.number.text.count(",") + pair.number.text.count(".") < 2 else -1
+        if story.bare_percent and 0 <= value <= 100:
+            claim.value, claim.band = _band(value, value, policy.percent_positive, policy.percent_low), True
+        else:
+            claim.reason = "number"
+        return
+    if pair.listed and sentence.section not in _PASSIVE:
+        kinds = {t.kind for t in sentence.tokens}
+        if others and kinds & {"mal"} and not kinds & {"panel", "pending", "failed", "therapy"}:
+            claim.value = "pos"
+            return
+    claim.reason, claim.mention = "named", True
+
+
+def _partial(sentence: Sentence, share: Token) -> bool:
+    tokens = sentence.tokens
+    at = next((i for i, t in enumerate(tokens) if t is share), -1)
+    if at < 0:
+        return False
+    return bool(at) and tokens[at - 1].kind == "prep" or any(t.kind == "prep" for t in tokens[at + 1 : at + 2]) or tokens[at - 1].text in ("only", "about", "approximately", "roughly", "ca", "~")
+
+
+def _unknown(values: list[Value], claim: Claim, sentence: Sentence) -> None:
+    definite = [v for v in values if v.state != "unk"]
+    unknown = [v for v in values if v.state == "unk"]
+    if definite and all(v.kind == "pending" for v in unknown):
+        claim.value = _combine(definite)
+        return
+    claim.reason = unknown[0].kind if unknown[0].kind in ("pending", "failed") else "missing"
+
+
+def _combine(values: list[Value]) -> str:
+    states = [v.state for v in values if v.state in ("pos", "neg", "low")]
+    kinds = set(states)
+    if kinds == {"pos"}:
+        return "pos"
+    if kinds == {"neg"}:
+        return "neg"
+    own = [v.state for v in values if v.how not in ("operator",)]
+    if own and set(own) == {"neg"}:
+        return "neg"
+    return "low"
+
+
+def _band(low: float, high: float, positive: float, part: float) -> str:
+    if low >= positive:
+        return "pos"
+    if high < part:
+        return "neg"
+    return "low"
+
+
+def _afterthought(sentence: Sentence, story: Story) -> None:
+    """A sentence without a marker may take back or question what was said just before."""
+    kinds = {t.kind for t in sentence.tokens}
+    if not story.last or sentence.section in ("history", "plan", "panel") or not kinds & {"artefact", "withdrawn"}:
+        return
+    if kinds & {"mal", "norm", "dx", "m"}:
+        return
+    for claim in story.last:
+        if claim.value != "unk":
+            claim.value, claim.strong = "unk", True
+            claim.reason = "artefact" if "artefact" in kinds else "withdrawn"

@@ -1,0 +1,140 @@
+"""Lines of a report: which line ends are only wraps, which heading a line stands under, what a printed key says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mappings.reading.report.words import Words
+
+_HEAD = re.compile(r"[ \t]*(?:[-*•#>]{1,3}[ \t]*|\d{1,2}[.)][ \t]+)?([^\W\d_][^:\n|.;,]{0,48}?)[ \t]*(?:\([^()\n]{0,40}\)[ \t]*)?(:|\.{2,}|$|[ \t]-[ \t]|[ \t]–[ \t])")
+_DATEISH = re.compile(r"[ \t]*[\d./-]{2,12}|\bday\b.*|\bdated\b.*|\bof\b[ \t]\d.*", re.IGNORECASE)
+_OPENERS = frozenset("and or but for of the with by in on to is are was were not no as than at a an from und oder für mit der "
+                     "die das von et ou pour de des du le la les con per e o y para di del della however whereas while "
+                     "which that be been shows show express lack lacks expressing".split())
+_BULLET = re.compile(r"[ \t]*(?:[-*•>]|\d{1,2}[.)])[ \t]")
+_LAST = re.compile(r"([^\W\d_]+)[ \t]*$")
+_FIRST = re.compile(r"[ \t]*([^\W\d_]+|.)")
+_COLUMNS = re.compile(r"\S(?:[ ]{2,}|\t)\S|\|")
+_KEY_ITEM = re.compile(
+    r"(?:^|[,;:(\n]|[ ]{2,}|\band\b)[ \t]*[\"'“]?([^\s\w]{1,3}|[a-zA-Z]{1,3}|\d\+?|[-–—]+|dash|blank)[\"'”]?"
+    r"[ \t]*(?:=|:|means|stands for|[ ]|is\b)[ \t]*([^,;=\n()]{2,40})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: its place, the kind of heading it stands under, and whether that heading stands on this line."""
+
+    start: int
+    end: int
+    section: str
+    headed: bool
+    body: int
+
+
+def soft_wraps(text: str) -> frozenset[int]:
+    """Offsets of line ends that only wrap a sentence."""
+    soft: set[int] = set()
+    lines = text.split("\n")
+    offset = 0
+    for here, following in zip(lines, lines[1:], strict=False):
+        offset += len(here)
+        if _wraps(here, following):
+            soft.add(offset)
+        offset += 1
+    return frozenset(soft)
+
+
+def _wraps(here: str, following: str) -> bool:
+    left, right = here.rstrip(), following.strip()
+    if not left.strip() or not right or left[-1] in ".:;!?" or _BULLET.match(following):
+        return False
+    if left[-1] in ",(/&":
+        return True
+    last, first = _LAST.search(left[-30:]), _FIRST.match(right)
+    if last and last.group(1).lower() in _OPENERS and " " in left.strip():
+        return True
+    if left.count("(") > left.count(")") and right[0] not in "-*":
+        return True
+    if first is None:
+        return False
+    word = first.group(1)
+    if word in ("and", "or", "but", "und", "et", "oder", "ou", "y", "ed"):
+        return True
+    wide = _COLUMNS.search(right) or _COLUMNS.search(left.strip())
+    return word[0].islower() and not wide and len(left) >= 45 and following[:1] == here[:1] and ":" not in right[:25]
+
+
+def lines_of(text: str, soft: frozenset[int], words: Words) -> list[Line]:
+    """The lines (wraps joined) with the kind of section each stands in."""
+    out: list[Line] = []
+    section, start, offset = "", 0, 0
+    for part in text.split("\n"):
+        offset += len(part)
+        if offset in soft:
+            offset += 1
+            continue
+        kind, body = heading(text, start, words)
+        alone = bool(kind) and not text[body:offset].strip()
+        if kind:
+            section = kind
+        elif not text[start:offset].strip():
+            section = ""
+        out.append(Line(start, offset, section, bool(kind), body if kind else start))
+        if kind and not alone and kind not in ("history",):
+            section = kind if kind in ("count",) else ""
+        elif kind and not alone:
+            section = ""
+        offset += 1
+        start = offset
+    return out
+
+
+def heading(text: str, start: int, words: Words) -> tuple[str, int]:
+    """The kind of heading at the start of a line and where the content begins."""
+    match = _HEAD.match(text, start)
+    if not match:
+        return "", start
+    name = " ".join(_DATEISH.sub("", match.group(1).lower()).split())
+    kind = words.headings.get(name, "")
+    if not kind and match.group(2) == ":":
+        first = name.split(" ")
+        for size in (3, 2, 1):
+            kind = kind or words.headings.get(" ".join(first[:size]), "")
+        if kind and kind in ("body", "panel", "conclusion") and len(first) > 3:
+            kind = ""
+    if match.group(2) == "" and kind in ("history",) and len(name) < 5:
+        kind = ""
+    return kind, match.end() if kind else start
+
+
+def legend_of(text: str, words: Words) -> dict[str, str]:
+    """Signs that a printed key gives a meaning of its own (narrative rule 12)."""
+    found: dict[str, str] = {}
+    for line in text.split("\n"):
+        head = line.strip().lower().lstrip("(").split(":")[0].split("=")[0].strip()
+        keyed = head.split(" ")[0] in words.legend_heads
+        if not keyed and "=" not in line:
+            continue
+        for match in _KEY_ITEM.finditer(line):
+            sign, meaning = match.group(1).lower(), match.group(2).strip().lower()
+            if sign in words.legend_heads:
+                continue
+            value = meaning_value(meaning, words)
+            if value:
+                found["-" if sign in ("dash", "–", "—") else sign] = value
+    return found
+
+
+def meaning_value(meaning: str, words: Words) -> str:
+    """The state a phrase stands for, by its longest known words."""
+    pieces = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+|[^\w\s]", meaning)
+    best = ""
+    for index, piece in enumerate(pieces):
+        for parts, kind in words.entries(piece):
+            if tuple(pieces[index : index + len(parts)]) == parts and kind in ("pos", "neg", "low", "failed", "pending"):
+                value = "unk" if kind in ("failed", "pending") else kind
+                if value == "unk" or not best or (best == "pos" and value == "low"):
+                    best = value
+                break
+    return best

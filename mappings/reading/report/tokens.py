@@ -1,0 +1,230 @@
+"""Plain report text -> a flat row of meaning tokens: markers, values, signs, numbers, populations, separators."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mappings.reading.report.words import Words
+
+_SIGN = (
+    r"\+[ ]?/[ ]?-|-[ ]?/[ ]?\+|±|\(\+\)/-|-/\(\+\)|[1-4]\+(?![\w])|\+ve\b|-ve\b|"
+    r"(?:w|wk|dim|low|weak|lo|br|bright|hi|high|str|strong|mod|het|part|partial|int)\+(?![+\w])|"
+    r"\+{1,4}(?:w|wk|dim|low|weak|lo|br|bright|str|strong|mod|het|hi|part|partial)\b|\+{1,4}"
+)
+_AFTER = re.compile(
+    rf"(?P<brack>[ \t]?[(\[][ \t]?(?P<s1>{_SIGN}|-|–|neg|pos)[ \t]?[)\]])"
+    rf"|(?P<bare>[ \t]{{0,3}}(?P<s2>{_SIGN}))"
+    r"|(?P<mask>[ \t]{0,3}(?:[-–—_*#.xX]{3,}|[-_*#]{2}|[(\[][ \t._-]{0,8}[)\]](?=[ \t]{0,9}(?:$|[\n,;|.])))(?![\w]))"
+    r"|(?P<minus>[ \t]{0,3}[-–])",
+    re.IGNORECASE,
+)
+_KEYED = re.compile(r"[ \t]*[:=|.(\[]{0,6}[ \t]*([^\s|,;()\[\]]{1,4}?)(?=[\s|,;.)\]]|$)")
+_MINUS_ENDS = re.compile(r"[ \t]*(?:$|[,;|)\]/.\n+&]|(?:and|or|but|und|et|e|y|sowie|with|cd\d|s?ig[mgd]?\b|kappa|lambda|\())", re.I)
+_SCAN = re.compile(
+    r"(?P<mark>(?<![a-zA-Z0-9])(?P<pre>s|c|cy|cyt|m|sm|ic|anti[- ]?|α)?CD(?P<num>\d{1,3})(?P<suf>[a-zA-Z]{0,12}))"
+    r"|(?P<box>\[[ ]?[xX✓✔]?[ ]?\]|[☐☑☒□■✓✔]|\([xX ]\)(?!\w))"
+    r"|(?P<pct>(?:[<>~≈][ \t]?=?[ \t]?)?(?:\d{1,3}(?:[.,]\d{1,3})?)(?:[ \t]?%?[ \t]?(?:-|–|to|bis|à|a|al?)[ \t]?\d{1,3}(?:[.,]\d{1,3})?)?"
+    r"[ \t]?(?:%|pct\b|percent\b|per cent\b|prozent\b|v\.H\.))"
+    r"|(?P<of>\d{1,3}(?:[.,]?\d{3})?[ \t]?(?:of|out of|/|von|sur|su|de)[ \t]?\d{1,3}(?:[.,]?\d{3})?[ \t]?(?=[a-zA-Z]))"
+    r"|(?P<num2>\d{1,3}(?:[.,]\d{3})+(?![\d])|\d{1,9}(?:[.,]\d{1,4})?)"
+    r"|(?P<nl>\n)"
+    r"|(?P<dots>\.{2,}|…)"
+    rf"|(?P<sign>(?<![\w+/])(?:{_SIGN})(?![\w+]))"
+    r"|(?P<maskrun>[-–—_*#=~]{3,}|_{2,}|\*{2,})"
+    r"|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)"
+    r"|(?P<other>[^\s\w]|_)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(slots=True)
+class Token:
+    """One piece of meaning with its place; `kind` says what, `val` which, `lo`/`hi` hold a number."""
+
+    kind: str
+    val: str
+    start: int
+    end: int
+    text: str = ""
+    lo: float = 0.0
+    hi: float = 0.0
+    sign: str = ""
+    sub: str = ""
+
+
+def sign_value(sign: str) -> str:
+    """The state that a written sign stands for (narrative rules 5 and 12)."""
+    sign = sign.lower().replace(" ", "").replace("–", "-")
+    if sign in ("-", "-ve", "neg", "0"):
+        return "neg"
+    if any(w in sign for w in ("br", "hi", "str", "mod", "int")):
+        return "pos"
+    if "/" in sign or sign in ("±", "1+") or any(w in sign for w in ("w", "dim", "lo", "het", "part")):
+        return "low"
+    return "pos"
+
+
+def number(text: str) -> float:
+    """A written number; a comma or point before three digits groups thousands, otherwise it is decimal."""
+    text = text.strip()
+    if re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", text) and not text.startswith("0"):
+        return float(re.sub(r"[.,]", "", text))
+    return float(text.replace(",", "."))
+
+
+def _percent(text: str) -> tuple[float, float]:
+    numbers = [float(n.replace(",", ".")) for n in re.findall(r"\d+(?:[.,]\d+)?", text)]
+    low, high = numbers[0], numbers[-1]
+    if text[0] == "<":
+        return 0.0, high - 0.01
+    if text[0] == ">":
+        return low + (0.0 if "=" in text else 0.01), 100.0
+    return low, high
+
+
+class Scanner:
+    """Walks the text once and hands out tokens; no state survives a text."""
+
+    def __init__(self, text: str, words: Words, soft: frozenset[int], legend: dict[str, str]) -> None:
+        self.text, self.words, self.soft, self.legend = text, words, soft, legend
+        self.out: list[Token] = []
+
+    def run(self) -> list[Token]:
+        """All tokens of the text, phrases joined."""
+        pos, text = 0, self.text
+        scan = _SCAN.search
+        while match := scan(text, pos):
+            kind = match.lastgroup or ""
+            pos = match.end()
+            if match.group("mark"):
+                pos = self._marker(match)
+            elif kind == "nl":
+                if match.start() not in self.soft:
+                    self._add("nl", "", match)
+            elif kind == "box":
+                self._add("box", "x" if match.group().strip("[]() ") not in ("", "☐", "□") else "", match)
+            elif kind == "pct":
+                token = self._add("pct", "", match)
+                token.lo, token.hi = _percent(match.group())
+            elif kind == "of":
+                self._of(match)
+            elif kind == "num2":
+                self._add("num", "", match)
+            elif kind == "dots":
+                self._add("dots", "", match)
+            elif kind == "sign":
+                self._add("v", sign_value(match.group()), match).sub = "sign"
+            elif kind == "maskrun":
+                self._add("mask", "", match)
+            else:
+                self._add("w", "", match)
+        return self._join()
+
+    def _add(self, kind: str, val: str, match: re.Match[str]) -> Token:
+        token = Token(kind, val, match.start(), match.end(), match.group().lower())
+        self.out.append(token)
+        return token
+
+    def _of(self, match: re.Match[str]) -> None:
+        first, last = (number(n) for n in re.findall(r"\d+(?:[.,]\d+)*", match.group())[:2])
+        token = self._add("pct", "of", match)
+        if last and first <= last:
+            token.lo = token.hi = 100 * first / last
+        else:
+            token.kind = "num"
+
+    def _marker(self, match: re.Match[str]) -> int:
+        digits, suffix = match.group("num"), match.group("suf").lower()
+        glued, end = self.words.glued.get(suffix, ""), match.end("num")
+        antigen = self.words.numbers.get(digits, "")
+        if suffix and not glued and antigen and suffix not in ("a", "x", "s"):
+            rest = next((s for s in self.words.glued if len(s) > 2 and suffix.startswith(s)), "")
+            glued, end = (self.words.glued[rest], end + len(rest)) if rest else ("", end)
+        elif suffix:
+            end = match.end("suf")
+        prefix = (match.group("pre") or "").lower().rstrip("- ")
+        token = Token("m", antigen, match.start(), end, match.group().lower(), sign=glued, sub=prefix)
+        self.out.append(token)
+        if suffix == "x" and antigen:
+            token.sub = "anti!"
+        if not antigen and suffix and not glued and len(suffix) > 2:
+            token.end = end = match.end("num")
+        return self._sign(token, end)
+
+    def _sign(self, token: Token, end: int) -> int:
+        if self.legend:
+            keyed = _KEYED.match(self.text, end)
+            if keyed and keyed.group(1).lower() in self.legend:
+                token.sign, token.end = self.legend[keyed.group(1).lower()], keyed.end()
+                return keyed.end()
+        match = _AFTER.match(self.text, end)
+        if not match:
+            return end
+        if match.group("mask"):
+            token.sign, token.end = "unk", match.end()
+            return match.end()
+        raw = match.group("s1") or match.group("s2")
+        if raw:
+            token.sign, token.end = token.sign if token.sign == "low" else sign_value(raw), match.end()
+            return match.end()
+        attached = self.text[end] in "-–"
+        after = _MINUS_ENDS.match(self.text, match.end())
+        spaced = not attached or self.text[match.end() : match.end() + 1].isspace()
+        if after and (spaced or not self.text[match.end() : match.end() + 1].isalpha() or after.group().lower().startswith("cd")):
+            token.sign, token.end = token.sign or "neg", match.end()
+            return match.end()
+        if attached and spaced:
+            word = re.compile(r"[ \t]*([^\W\d_]+|\d)").match(self.text, match.end())
+            first = word.group(1).lower() if word else ""
+            kinds = {e[1] for e in self.words.entries(first)}
+            if not first.isdigit() and not kinds & {"pos", "neg", "low", "failed", "pending"}:
+                token.sign, token.end = token.sign or "neg", match.end()
+        return match.end()
+
+    def _join(self) -> list[Token]:
+        raw, out, index = self.out, [], 0
+        entries = self.words.entries
+        while index < len(raw):
+            token = raw[index]
+            if token.kind in ("w", "num", "pct") or (token.kind == "v" and token.sub == "sign"):
+                found, after = self._phrase(index, entries(token.text))
+                if found:
+                    last = raw[after - 1]
+                    token = self._made(token, found, last.end)
+                    out.append(token)
+                    index = after
+                    continue
+            if not (token.kind == "w" and token.text == "-"):
+                out.append(token)
+            index += 1
+        return out
+
+    def _phrase(self, index: int, entries: tuple[tuple[tuple[str, ...], str], ...]) -> tuple[str, int]:
+        raw, count = self.out, len(self.out)
+        for parts, kind in entries:
+            if len(parts) == 1 and (parts[0] == raw[index].text or parts[0] != raw[index].text and raw[index].text.startswith(parts[0])):
+                return kind, index + 1
+            at = index + 1
+            for part in parts[1:]:
+                if at < count and raw[at].text == "-" and raw[at - 1].end == raw[at].start:
+                    at += 1
+                if at >= count or raw[at].text != part:
+                    break
+                at += 1
+            else:
+                if parts[0] == raw[index].text:
+                    return kind, at
+        return "", index
+
+    def _made(self, first: Token, kind: str, end: int) -> Token:
+        token = Token(kind, "", first.start, end, self.text[first.start : end].lower())
+        if kind.startswith("marker:"):
+            token.kind, token.val, token.sub = "m", kind[7:], "name"
+            match = _AFTER.match(self.text, end)
+            raw = match and (match.group("s1") or match.group("s2"))
+            if raw:
+                token.sign = sign_value(raw)
+            elif match and match.group("minus") and _MINUS_ENDS.match(self.text, match.end()):
+                token.sign = "neg"
+        return token
