@@ -1,31 +1,38 @@
 """Reads and checks the knowledge folder: the only disk access of the core."""
 
-from mappings.loading.codes import System, Systems
-from mappings.loading.errors import Fault, KnowledgeError
-from mappings.loading.load import load_knowledge, packaged_folder
-from mappings.loading.types import (
+from __future__ import annotations
+
+from pathlib import Path
+
+from mappings.loading.catalogue import (
     AgeLimit,
-    Category,
-    Check,
     CheckBefore,
-    Concept,
     Evidence,
     Exclusion,
-    Knowledge,
-    Limit,
     MustSay,
     NoteWhen,
     Option,
     Outcome,
-    Policy,
     Route,
-    Rule,
     SafetyOutcome,
-    Setting,
     StatusRow,
     Target,
-    TimingBin,
 )
+from mappings.loading.codes import System, Systems
+from mappings.loading.errors import Fault, KnowledgeError
+from mappings.loading.lint import lint_knowledge
+from mappings.loading.load import load_knowledge, packaged_folder
+from mappings.loading.policy import Limit, Policy, Setting, TimingBin
+from mappings.loading.types import Category, Check, Concept, Knowledge, Rule
+
+
+def check_knowledge(folder: Path | None = None) -> tuple[Fault, ...]:
+    """Every fault of a knowledge folder with file, field and fix (see `mappings.loading.check`)."""
+    # Imported here: schema and FHIR models cost a second that plain loading must not pay.
+    from mappings.loading.check import check_knowledge as check
+
+    return check(folder)
+
 
 __all__ = [
     "AgeLimit",
@@ -53,6 +60,8 @@ __all__ = [
     "Systems",
     "Target",
     "TimingBin",
+    "check_knowledge",
+    "lint_knowledge",
     "load_knowledge",
     "packaged_folder",
 ]

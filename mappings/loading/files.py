@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mappings.loading.types import Limit, Setting, TimingBin
+from mappings.loading.policy import Limit, Setting, TimingBin
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from mappings.loading.catalogue import Evidence, Option
 from mappings.loading.codes import NDC, System, Systems, ndc_keys
 from mappings.loading.errors import KnowledgeError
 from mappings.loading.files import (
@@ -23,17 +24,8 @@ from mappings.loading.files import (
     QuarantineRow,
     ValueSetFile,
 )
-from mappings.loading.types import (
-    Category,
-    Check,
-    CodeKey,
-    Concept,
-    Evidence,
-    Knowledge,
-    Option,
-    Policy,
-    Rule,
-)
+from mappings.loading.policy import Policy
+from mappings.loading.types import Category, Check, CodeKey, Concept, Knowledge, Rule
 
 Decoded = TypeVar("Decoded")
 Index = defaultdict[CodeKey, dict[str, Concept]]

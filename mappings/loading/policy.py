@@ -1,0 +1,76 @@
+"""Local policy: what no evidence fixes, shipped as visible defaults a site can change (rules 8, 11.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value of the local policy with unit, basis and sources."""
+
+    value: bool | int | float | str | None
+    unit: str
+    basis: str
+    note: str
+    citation_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimingBin:
+    """A display bin of days from the first bag of the latest infusion; it selects no treatment (rules 5)."""
+
+    id: str
+    label: str
+    from_day: int
+    to_day: int | None
+    basis: str
+    evidence_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A site's own limit for a laboratory value; none ships, so values are shown without pass or fail."""
+
+    fact: str
+    min: float | None
+    max: float | None
+    unit: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Local policy: bands, windows, ages, what is shown (rules 8, 11.1); `settings` keeps the basis."""
+
+    share_bands_on: bool
+    share_positive_from: float
+    share_negative_below: float
+    h_score_bands_on: bool
+    h_score_positive_from: float
+    h_score_negative_below: float
+    window_days: int
+    max_age_days_lymphoma: int
+    max_age_days_b_all: int
+    merge_days: int
+    gestation_weeks: int
+    cns_needs_cns_specimen: bool
+    region: str | None
+    show_off_label: bool
+    show_trial_only: bool
+    washout_days: int | None
+    timing_bins: tuple[TimingBin, ...]
+    limits: tuple[Limit, ...]
+    settings: Mapping[str, Setting] = field(default_factory=dict, hash=False, compare=False)
+
+    def max_age_days(self, disease_group: str) -> int:
+        """Days after which newer evidence of a later episode outdates an antigen result (rules 11.3)."""
+        return self.max_age_days_b_all if disease_group == "b-all" else self.max_age_days_lymphoma
+
+    def timing_bin(self, days: int) -> TimingBin | None:
+        """The display bin of a day count; none for a day before the infusion."""
+        for row in self.timing_bins:
+            if row.from_day <= days and (row.to_day is None or days <= row.to_day):
+                return row
+        return None
