@@ -232,6 +232,20 @@ class DiseaseEvent:
     imaging: bool = False
     accession: str = ""
 
+    @property
+    def element_is_status(self) -> bool:
+        """Whether it rests on the problem list's own status."""
+        return self.source.element == "clinicalStatus"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A finding that leads off the CD19 tree (lineage switch, T-cell malignancy, CNS), where and when it was charted."""
+
+    source: SourceRef
+    when: ClinicalDate | None
+    isolated: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class PriorTherapy:
@@ -290,7 +304,7 @@ class Facts:
     therapies: tuple[PriorTherapy, ...] = ()
     safety: tuple[SafetyFact, ...] = ()
     remarks: tuple[Remark, ...] = ()
-    lineage_switch: tuple[SourceRef, ...] = ()
-    t_cell_malignancy: tuple[SourceRef, ...] = ()
-    cns: tuple[SourceRef, ...] = ()
+    lineage_switch: tuple[Sighting, ...] = ()
+    t_cell_malignancy: tuple[Sighting, ...] = ()
+    cns: tuple[Sighting, ...] = ()
     newest: ClinicalDate | None = None

@@ -6,13 +6,14 @@ Sources: terminology (prior CAR-T evidence ladder), rules 11.6, 11.7, 11.10, 11.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from mappings.dates import ClinicalDate
 from mappings.facts import CarTInfusion, CarTKnowledge, Remark, SourceRef
 from mappings.reading import when
 from mappings.reading.chart import Chart, Hit
+from mappings.reading.disease import verification_of
 from mappings.reading.recognise import label_of
 
 PRODUCT, TARGET, INFUSION, HISTORY = "car-t-product", "car-t-target-known", "car-t-administration", "car-t-history"
@@ -102,7 +103,7 @@ def _history(hit: Hit, source: SourceRef) -> _Document | Remark | None:
     """A problem-list entry about CAR T: history, product only where named (rules 11.7)."""
     if hit.of(NOT_INFUSION) or not hit.of(HISTORY, INFUSION, PRODUCT, TARGET):
         return None
-    if _verification(hit) in ("refuted", "entered-in-error"):
+    if verification_of(hit.resource) in ("refuted", "entered-in-error"):
         return Remark("set-aside", "is refuted or entered in error", source, about="car-t", code="refuted")
     if not hit.of(HISTORY, INFUSION) and any(concept.kind.startswith("diagnosis") for concept in hit.concepts):
         return None  # "DLBCL, planned for axi-cel" names a disease, not a treatment given
@@ -110,12 +111,6 @@ def _history(hit: Hit, source: SourceRef) -> _Document | Remark | None:
         return None
     date = when.date_at(hit.resource.onsetDateTime)
     return _document(hit, source, date, None, history=True)
-
-
-def _verification(hit: Hit) -> str:
-    from mappings.reading.disease import verification_of
-
-    return verification_of(hit.resource)
 
 
 def _document(
@@ -210,7 +205,3 @@ def ordered(infusions: Iterable[CarTInfusion]) -> tuple[CarTInfusion, ...]:
     """Infusions by last bag, undated last."""
     return tuple(sorted(infusions, key=lambda i: (i.last is None, i.last.last.isoformat() if i.last else "", i.product)))
 
-
-def undated(infusion: CarTInfusion) -> CarTInfusion:
-    """The same infusion without its dates (for what a user corrects)."""
-    return replace(infusion, first=None, last=None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mappings.facts import Certainty, Diagnosis, DiseaseEvent, EventKind, Remark, SourceRef
+from mappings.facts import Certainty, Diagnosis, DiseaseEvent, EventKind, Remark, Sighting, SourceRef
 from mappings.loading import Concept, Knowledge
 from mappings.reading import when, wire
 from mappings.reading.chart import Chart, Hit
@@ -30,9 +30,9 @@ class DiseaseReading:
     diagnoses: list[Diagnosis] = field(default_factory=list)
     events: list[DiseaseEvent] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
-    cns: list[SourceRef] = field(default_factory=list)
-    lineage_switch: list[SourceRef] = field(default_factory=list)
-    t_cell_malignancy: list[SourceRef] = field(default_factory=list)
+    cns: list[Sighting] = field(default_factory=list)
+    lineage_switch: list[Sighting] = field(default_factory=list)
+    t_cell_malignancy: list[Sighting] = field(default_factory=list)
     unconfirmed: int = 0
 
 
@@ -89,7 +89,7 @@ def _read_condition(hit: Hit, knowledge: Knowledge, vocabulary: Vocabulary, read
         return
     status = clinical_status_of(resource, knowledge)
     _special_findings(hit, status, source, reading, resource)
-    concept = _most_telling(hit.of("diagnosis"))
+    concept = most_telling(hit.of("diagnosis"))
     finding = next((c for c in hit.concepts if c.kind in FINDINGS), None)
     if concept is None and finding is None:
         if hit.of("diagnosis-history"):
@@ -100,7 +100,7 @@ def _read_condition(hit: Hit, knowledge: Knowledge, vocabulary: Vocabulary, read
         return
     reading.diagnoses.append(diagnosis)
     if not diagnosis.history and diagnosis.scope != "excluded":
-        event = _event_of(diagnosis, resource)
+        event = _event_of(diagnosis)
         if event is not None:
             reading.events.append(event)
 
@@ -119,15 +119,16 @@ def _special_findings(
 ) -> None:
     if status in ("resolved", "inactive", "remission"):
         return
+    sighting = Sighting(source, when.date_at(resource.onsetDateTime) or when.date_at(resource.recordedDate))
     if hit.of("cns-involvement") or any(c.attributes.get("cns") for c in hit.of("diagnosis")):
-        reading.cns.append(source)
+        reading.cns.append(sighting)
     if hit.of("lineage-switch"):
-        reading.lineage_switch.append(source)
+        reading.lineage_switch.append(sighting)
     if hit.of("t-cell-malignancy-after-car-t"):
-        reading.t_cell_malignancy.append(source)
+        reading.t_cell_malignancy.append(sighting)
 
 
-def _most_telling(concepts: tuple[Concept, ...]) -> Concept | None:
+def most_telling(concepts: tuple[Concept, ...]) -> Concept | None:
     """Of several names for one entry the one that says most: Richter, transformed, PMBCL, then in, outside, excluded."""
     if not concepts:
         return None
@@ -223,7 +224,7 @@ def _visit_only(resource: wire.Resource) -> bool:
     return bool(codes & {"encounter-diagnosis", "visit-diagnosis"}) and "problem-list-item" not in codes
 
 
-def _event_of(diagnosis: Diagnosis, resource: wire.Resource) -> DiseaseEvent | None:
+def _event_of(diagnosis: Diagnosis) -> DiseaseEvent | None:
     """What a Condition says of the course now: relapse, remission, or nothing (`active` alone says nothing, 11.9)."""
     if diagnosis.status == "relapse":
         return _event(EventKind.RELAPSE, diagnosis, "clinicalStatus", current=True)

@@ -13,7 +13,7 @@ from mappings.reading.car_t import ordered, read_car_t
 from mappings.reading.chart import DECIDING_TYPES, Chart, read_chart
 from mappings.reading.context import Surroundings
 from mappings.reading.decode import Decoded
-from mappings.reading.disease import DiseaseReading, read_diseases
+from mappings.reading.disease import read_diseases
 from mappings.reading.findings import FindingReader
 from mappings.reading.recognise import Recogniser
 from mappings.reading.reports import ReportsReading, TextReader
@@ -42,15 +42,17 @@ class ChartReader:
 
     def _facts(self, chart: Chart, as_of: ClinicalDate) -> Facts:
         diseases = read_diseases(chart, self.knowledge, self.vocabulary)
-        cars = read_car_t(chart, self.knowledge.policy.infusion_merge_days)
+        cars = read_car_t(chart, self.knowledge.policy.merge_days)
         antigens, reports, events = self._results(chart)
-        therapies, therapy_remarks = read_therapies(chart.hits, as_of)
+        therapies, therapy_remarks = read_therapies(chart.hits, as_of, self.knowledge, self.vocabulary)
         patient = read_patient(chart)
-        safety, safety_remarks = read_safety(chart.hits, therapies, patient, as_of)
+        safety, safety_remarks = read_safety(
+            chart.hits, therapies, patient, as_of, self.knowledge, self.vocabulary, self.recogniser.concepts
+        )
         facts = Facts(
             patient=patient,
             seen=tuple(chart.seen[kind] for kind in sorted(chart.seen)),
-            diagnoses=tuple(diseases.diagnoses),
+            diagnoses=tuple(diseases.diagnoses + reports.diagnoses),
             infusions=ordered(cars.infusions),
             other_cellular=ordered(cars.other),
             antigens=tuple(antigens.results + reports.results),
@@ -66,13 +68,13 @@ class ChartReader:
             t_cell_malignancy=tuple(diseases.t_cell_malignancy + reports.t_cell_malignancy),
             cns=tuple(diseases.cns + reports.cns),
         )
-        return _without_future(facts, diseases, as_of)
+        return _without_future(facts, as_of)
 
     def _results(self, chart: Chart) -> tuple[AntigenReading, ReportsReading, list]:  # type: ignore[type-arg]
         surroundings = Surroundings(chart, self.vocabulary)
         coded = Reader(self.knowledge, self.recogniser, self.vocabulary, surroundings)
         status = FindingReader(self.knowledge, self.recogniser, self.vocabulary, surroundings)
-        texts = TextReader(self.knowledge, self.vocabulary, surroundings)
+        texts = TextReader(self.knowledge, self.recogniser, self.vocabulary, surroundings)
         antigens, reports = AntigenReading(), ReportsReading()
         events = []
         for hit in chart.of_type("Observation"):
@@ -123,7 +125,7 @@ class _Identifier(wire.Struct, gc=False):
     value: str | None = None
 
 
-def _without_future(facts: Facts, diseases: DiseaseReading, as_of: ClinicalDate) -> Facts:
+def _without_future(facts: Facts, as_of: ClinicalDate) -> Facts:
     """Takes facts dated after the time of judgement out, with a remark each (hazard H-32)."""
     from dataclasses import replace
 

@@ -97,8 +97,7 @@ class FindingReader:
     def _trend(self, hit: Hit, context: Context, source: SourceRef) -> DiseaseEvent | None:
         value = wire.peek(hit.resource.valueCodeableConcept, wire.Concept)
         for coding in (value.coding or ()) if value else ():
-            key = (self.knowledge.normalise_system(coding.system or ""), (coding.code or "").strip())
-            kind = _TREND.get(str(self.knowledge.trend_codes.get(key, "")))
+            kind = _TREND.get(self.knowledge.trend_of(coding.system, coding.code) or "")
             if kind is not None:
                 return self._event(kind, context, source)
         for concept in self.recogniser.concepts(value):
@@ -123,9 +122,8 @@ class FindingReader:
         concepts = [wire.peek(resource.valueCodeableConcept, wire.Concept), *wire.peek_list(resource.interpretation, wire.Concept)]
         for concept in concepts:
             for coding in (concept.coding or ()) if concept else ():
-                key = (self.knowledge.normalise_system(coding.system or ""), (coding.code or "").strip())
-                score = self.knowledge.deauville_codes.get(key)
-                if score is not None and str(score).isdecimal():
+                score = self.knowledge.deauville_of(coding.system, coding.code)
+                if score is not None and score.isdecimal():
                     return int(score)
         number = wire.peek(resource.valueInteger, int)
         if number is None:

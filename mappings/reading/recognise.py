@@ -66,6 +66,9 @@ class Recogniser:
         self._knowledge = knowledge
         self.phrases = Phrases(knowledge.synonyms)
         self._codes: dict[str | None, dict[str | None, tuple[Concept, ...]]] = {}
+        self._known = {code for _, code in knowledge.by_code} | {code for _, code in knowledge.stops}
+        self._starts = tuple({start for _, start, _ in knowledge.prefixes})
+        self._whole = knowledge.whole_texts
         self._texts: dict[str, tuple[Concept, ...]] = {}
 
     def concepts(self, concept: wire.Concept | None) -> tuple[Concept, ...]:
@@ -111,7 +114,9 @@ class Recogniser:
         known = self._texts.get(text)
         if known is not None:
             return known
-        named = tuple(dict.fromkeys(concept for _, _, concept in self.phrases.find(text[:_TEXT_LIMIT])))
+        found = [concept for _, _, concept in self.phrases.find(text[:_TEXT_LIMIT])]
+        found.extend(self._whole.get(text.strip().lower(), ()))
+        named = tuple(dict.fromkeys(found))
         if len(text) <= _TEXT_LIMIT:
             if len(self._texts) >= _MEMO_LIMIT:
                 self._texts.clear()
@@ -122,7 +127,10 @@ class Recogniser:
         by_system = self._codes.get(code)
         if by_system is not None and (known := by_system.get(system)) is not None:
             return known
-        found = self._knowledge.lookup(system or "", code)
+        tidy = code.strip().upper()
+        if tidy not in self._known and not tidy.startswith(self._starts) and "ndc" not in (system or "").lower():
+            return _NOTHING  # the many local codes never reach the memo
+        found = self._knowledge.lookup(system, code) or self._stops(system, code)
         if len(self._codes) >= _MEMO_LIMIT:
             self._codes.clear()
             by_system = None
@@ -131,6 +139,11 @@ class Recogniser:
         if len(by_system) < 64:
             by_system[system] = found
         return found
+
+    def _stops(self, system: str | None, code: str) -> tuple[Concept, ...]:
+        """Unverified rows that stop a wrong conclusion; one of unknown specimen says nothing by its code (11.18)."""
+        stops = self._knowledge.stopped_by(system, code)
+        return tuple(c for c in stops if c.attributes.get("use_class") not in ("ambiguous_specimen", "tumour_antigen"))
 
     def forget(self) -> None:
         """Empties the memos (for measuring a cold start)."""

@@ -12,10 +12,12 @@ from mappings.facts import (
     AntigenResult,
     AntigenState,
     Certainty,
+    Diagnosis,
     DiseaseEvent,
     EventKind,
     Method,
     Remark,
+    Sighting,
     SourceRef,
     SpecimenKind,
 )
@@ -25,6 +27,8 @@ from mappings.reading.chart import Hit
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
 from mappings.reading.course_text import read_course
 from mappings.reading.narrative import Passage, passages
+from mappings.reading.disease import most_telling
+from mappings.reading.recognise import Recogniser
 from mappings.reading.report import AntigenFinding, ReportReading, read_report
 from mappings.reading.vocabulary import Vocabulary
 
@@ -42,6 +46,9 @@ _COURSE_KINDS = {
 }
 
 
+_NAME_WITHIN = 8_000
+
+
 @dataclass(slots=True)
 class ReportsReading:
     """What texts said."""
@@ -49,10 +56,10 @@ class ReportsReading:
     results: list[AntigenResult] = field(default_factory=list)
     events: list[DiseaseEvent] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
-    lineage_switch: list[SourceRef] = field(default_factory=list)
-    t_cell_malignancy: list[SourceRef] = field(default_factory=list)
-    cns: list[SourceRef] = field(default_factory=list)
-    texts: list[tuple[str, str]] = field(default_factory=list)
+    lineage_switch: list[Sighting] = field(default_factory=list)
+    t_cell_malignancy: list[Sighting] = field(default_factory=list)
+    cns: list[Sighting] = field(default_factory=list)
+    diagnoses: list[Diagnosis] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class TextReader:
     """Reads the texts of Observations, reports and documents; one per chart."""
 
     knowledge: Knowledge
+    recogniser: Recogniser
     vocabulary: Vocabulary
     surroundings: Surroundings
 
@@ -159,26 +167,25 @@ class TextReader:
     def _disease(
         self, hit: Hit, passage: Passage, reading: ReportReading, context: Context, into: ReportsReading
     ) -> None:
-        source = SourceRef(hit.reference, passage.element)
         specimen = self._specimen(context, reading)
         if not context.imaging:
             self._cells(hit, passage, reading, context, specimen, into)
         if reading.lineage in ("myeloid", "mixed"):
-            into.lineage_switch.append(SourceRef(hit.reference, passage.element, "; ".join(reading.lineage_words)))
+            words = SourceRef(hit.reference, passage.element, "; ".join(reading.lineage_words))
+            into.lineage_switch.append(Sighting(words, context.date))
         for statement in read_course(passage.text).statements:
             if statement.about in ("family", "other-cancer") or statement.time == "prior":
                 continue
             quote = SourceRef(hit.reference, passage.element, statement.words)
             if statement.kind == "lineage-switch":
-                into.lineage_switch.append(quote)
+                into.lineage_switch.append(Sighting(quote, context.date))
             elif statement.kind == "t-cell-malignancy":
-                into.t_cell_malignancy.append(quote)
+                into.t_cell_malignancy.append(Sighting(quote, context.date))
             elif statement.kind in ("cns", "isolated-cns"):
-                into.cns.append(quote)
+                into.cns.append(Sighting(quote, context.date, isolated=statement.kind == "isolated-cns"))
             event = self._course_event(statement, quote, context, specimen)
             if event is not None:
                 into.events.append(event)
-        into.texts.append((source.reference, passage.text))
 
     def _cells(
         self,
@@ -200,6 +207,8 @@ class TextReader:
             kind = EventKind.MALIGNANT_CELLS
         elif reading.malignancy == "absent" and tumour:
             kind = EventKind.NO_MALIGNANCY
+        if kind is EventKind.MALIGNANT_CELLS:
+            self._named_disease(hit, passage, into)
         if kind is not None:
             phenotype = any(finding is not None and finding.state is not AntigenState.UNKNOWN for finding in reading.findings.values())
             into.events.append(
@@ -213,6 +222,29 @@ class TextReader:
                     accession=context.accession or hit.reference,
                 )
             )
+
+    def _named_disease(self, hit: Hit, passage: Passage, into: ReportsReading) -> None:
+        """The malignancy a report names, for charts whose problem list does not (rules 11.8)."""
+        found = self.recogniser.phrases.find(passage.text[:_NAME_WITHIN])
+        concept = most_telling(tuple(c for _, _, c in found if c.kind == "diagnosis"))
+        if concept is None:
+            return
+        attributes = concept.attributes
+        into.diagnoses.append(
+            Diagnosis(
+                disease=str(attributes.get("disease") or concept.id),
+                label=concept.label,
+                scope=str(attributes.get("scope") or "unspecified"),
+                status="reported",
+                recorded=None,
+                onset=None,
+                source=SourceRef(hit.reference, passage.element, concept.label),
+                cns=bool(attributes.get("cns")),
+                transformed=bool(attributes.get("transformed")),
+                group=str(attributes.get("group") or ""),
+                pmbcl=bool(attributes.get("pmbcl")),
+            )
+        )
 
     def _course_event(
         self, statement: object, source: SourceRef, context: Context, specimen: SpecimenKind

@@ -65,7 +65,7 @@ def polarity(valued: Valued, knowledge: Knowledge) -> CodedState | None:
     states: list[CodedState] = []
     for concept in concepts:
         for coding in (concept.coding or ()) if concept else ():
-            word = knowledge.result_codes.get((knowledge.normalise_system(coding.system or ""), (coding.code or "").strip()))
+            word = knowledge.state_of(coding.system, coding.code)
             if word == "discard":
                 return CodedState(None, coding.display or coding.code or "", discard=True)
             if word in STATES:

@@ -1,0 +1,344 @@
+"""Which antigen results describe this relapse, and what they say together.
+
+Sources: rules CD-1, CD-3, CD-6, CD-9, 11.2 (discordance), 11.3 (age, change), 11.6 (preliminary, amended), 11.10
+(exposure), 11.11 (order), 11.16 (CNS); hazards H-12, H-18, H-21.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from mappings.dates import ClinicalDate, before, days_between
+from mappings.deciding.course import Course
+from mappings.evaluation import AntigenView
+from mappings.facts import (
+    Antigen,
+    AntigenResult,
+    AntigenState,
+    CarTInfusion,
+    Facts,
+    Method,
+    PriorTherapy,
+    Remark,
+    SpecimenKind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The local policy that says which results are of this relapse (rules 8, 11.3), in days."""
+
+    before_relapse: int
+    max_age: int
+
+
+@dataclass(slots=True)
+class _Weighed:
+    """Results of one antigen as they pass each question."""
+
+    valid: list[AntigenResult] = field(default_factory=list)
+    on_treatment: list[AntigenResult] = field(default_factory=list)
+    voided: list[tuple[AntigenResult, str]] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
+
+
+def view_antigen(
+    antigen: Antigen, facts: Facts, course: Course, window: Window, only_cns: bool
+) -> tuple[AntigenView, list[Remark]]:
+    """The state of one antigen on this relapse, with what was set aside and why."""
+    weighed = _Weighed()
+    results = _newest_versions([r for r in facts.antigens if r.antigen is antigen], weighed)
+    for result in sorted(results, key=_order):
+        _weigh(result, antigen, facts, course, window, only_cns, weighed)
+    return _conclude(antigen, weighed, window), weighed.remarks
+
+
+def _order(result: AntigenResult) -> tuple[str, str, str]:
+    return (
+        result.collected.first.isoformat() if result.collected else "",
+        result.source.reference,
+        result.source.element,
+    )
+
+
+def _aside(result: AntigenResult, reason: str, code: str) -> Remark:
+    quote = f"{result.antigen.value} {result.state.value}: {result.source.quote}".strip(": ")
+    return Remark("set-aside", reason, replace(result.source, quote=quote), about=result.antigen.value, code=code)
+
+
+def _newest_versions(results: list[AntigenResult], weighed: _Weighed) -> list[AntigenResult]:
+    """Amended and corrected results replace the earlier ones of the same specimen; final ones the preliminary (11.6)."""
+    groups: dict[object, list[AntigenResult]] = {}
+    for result in results:
+        same = result.accession or (result.collected.text if result.collected else result.source.reference)
+        groups.setdefault((same, result.method), []).append(result)
+    kept: list[AntigenResult] = []
+    for group in groups.values():
+        newest = [r for r in group if r.amended] or [r for r in group if not r.preliminary] or group
+        kept.extend(newest)
+        for result in group:
+            if result not in newest:
+                weighed.remarks.append(_aside(result, "was replaced by a later version of the same specimen", "replaced"))
+    return kept
+
+
+def _weigh(
+    result: AntigenResult,
+    antigen: Antigen,
+    facts: Facts,
+    course: Course,
+    window: Window,
+    only_cns: bool,
+    weighed: _Weighed,
+) -> None:
+    refusal = _refuse(result, course, window, only_cns)
+    if refusal is not None:
+        weighed.remarks.append(_aside(result, *refusal))
+        return
+    for therapy in facts.therapies:
+        if antigen.value not in therapy.voids or not therapy.administered:
+            continue
+        verdict = _against_therapy(result, therapy)
+        if verdict == "before":
+            weighed.voided.append((result, therapy.label))
+            weighed.remarks.append(_aside(result, f"was collected before {therapy.label}", "before-therapy"))
+            return
+        if verdict == "unknown":
+            reason = f"cannot be put before or after {therapy.label}: one of the dates is missing or partial"
+            weighed.remarks.append(_aside(result, reason, "order-unknown"))
+            return
+        if verdict == "during":
+            weighed.on_treatment.append(result)
+    other = _other_car(result, antigen, facts, course)
+    if other:
+        weighed.voided.append((result, other))
+        weighed.remarks.append(_aside(result, f"was collected before {other}", "before-therapy"))
+        return
+    weighed.valid.append(result)
+
+
+def _refuse(
+    result: AntigenResult, course: Course, window: Window, only_cns: bool
+) -> tuple[str, str] | None:
+    """Why a result is not of this relapse: order against the infusion and the relapse (CD-1, 11.3, 11.11)."""
+    if only_cns and not _is_cns(result):
+        return "is not of CSF or CNS tissue, while the relapse is in the CNS alone", "not-cns"
+    anchor = course.anchor
+    if anchor is None:
+        return None
+    if result.collected is None or anchor.last is None:
+        return "has no date that can be compared with the infusion", "order-unknown"
+    after = before(anchor.last, result.collected)
+    if result.collected_is_bound:
+        # issued is only an upper bound: the specimen may be older (11.11)
+        after = False if after is False else None
+    if after is False:
+        return _days_before(anchor, result.collected), "before-infusion"
+    if after is None:
+        return "cannot be put before or after the infusion: a date is missing, partial or only that of issue", "order-unknown"
+    return _outside_window(result, course, window)
+
+
+def _days_before(anchor: CarTInfusion, collected: ClinicalDate) -> str:
+    days = days_between(collected, anchor.last) if anchor.last else None
+    if days is None:
+        return "was collected before the infusion"
+    if days == 0:
+        return "was collected on the day of the infusion"
+    return f"was collected {days} day{'s' if days != 1 else ''} before the infusion"
+
+
+def _outside_window(result: AntigenResult, course: Course, window: Window) -> tuple[str, str] | None:
+    if result.collected is None:
+        return None
+    if course.start is None:
+        return _before_last_response(result, course)
+    earliest = course.start.first - timedelta(days=window.before_relapse)
+    if result.collected.last >= earliest:
+        return None
+    age = (course.start.first - result.collected.last).days
+    of_earlier = any(start.first - timedelta(days=window.before_relapse) <= result.collected.last for start in course.earlier_starts)
+    if of_earlier and age <= window.max_age:
+        return None
+    if of_earlier:
+        return f"is of an earlier episode, {age} days before the present one: out of date", "out-of-date"
+    return f"was collected {age} days before the relapse", "before-relapse"
+
+
+def _before_last_response(result: AntigenResult, course: Course) -> tuple[str, str] | None:
+    """With an undated relapse a result from before a recorded response describes an earlier episode."""
+    for response in course.responses:
+        if response.date is not None and result.collected and before(result.collected, response.date):
+            return "was collected before a recorded response: it describes an earlier episode", "out-of-date"
+    return None
+
+
+def _is_cns(result: AntigenResult) -> bool:
+    text = result.specimen_text.lower()
+    return result.specimen is SpecimenKind.CSF or any(
+        word in text for word in ("brain", "cns", "mening", "cerebr", "spinal", "intracranial")
+    )
+
+
+def _against_therapy(result: AntigenResult, therapy: PriorTherapy) -> str:
+    """`before`, `during`, `after` or `unknown`: the clock is the last dose (11.10)."""
+    if result.collected is None or therapy.last is None:
+        return "unknown"
+    after_last = before(therapy.last, result.collected)
+    if after_last:
+        return "after"
+    first = therapy.first or therapy.last
+    started = before(result.collected, first)
+    if started is True or (started is False and after_last is False and first == therapy.last):
+        return "before"
+    if started is False and after_last is False:
+        return "during"
+    return "unknown"
+
+
+def _other_car(result: AntigenResult, antigen: Antigen, facts: Facts, course: Course) -> str:
+    """A later CAR of the same target, or one of unknown target, voids an older result."""
+    for infusion in facts.infusions:
+        if infusion is course.anchor or infusion.last is None or result.collected is None:
+            continue
+        hits = antigen.value in infusion.targets or (not infusion.targets and antigen is Antigen.CD19)
+        if hits and before(infusion.last, result.collected) is not True:
+            if antigen is Antigen.CD19 and course.anchor and course.anchor.last and infusion.last.last <= course.anchor.last.last:
+                continue
+            return f"{infusion.label} ({infusion.last.display()})"
+    return ""
+
+
+def _conclude(antigen: Antigen, weighed: _Weighed, window: Window) -> AntigenView:
+    definite = [r for r in weighed.valid if r.state is not AntigenState.UNKNOWN]
+    if not definite:
+        return _no_state(antigen, weighed)
+    present = _present(definite, window, weighed)
+    states = {r.state for r in present}
+    on_treatment = any(r in weighed.on_treatment for r in present)
+    if len(states) > 1:
+        for result in present:
+            weighed.remarks.append(
+                Remark("conflict", f"disagrees with another valid result of {antigen.value}", result.source, about=antigen.value, code="discordant")
+            )
+        because = "valid results disagree: " + "; ".join(describe(r) for r in present)
+        return AntigenView(antigen, AntigenState.UNKNOWN, because, tuple(present), discordant=True, on_treatment=on_treatment)
+    state = present[0].state
+    return AntigenView(
+        antigen,
+        state,
+        "; ".join(dict.fromkeys(describe(r) for r in present)),
+        tuple(present),
+        band=all(r.band for r in present),
+        preliminary=all(r.preliminary for r in present),
+        on_treatment=on_treatment,
+    )
+
+
+def _no_state(antigen: Antigen, weighed: _Weighed) -> AntigenView:
+    voided = [(r, label) for r, label in weighed.voided if r.state is not AntigenState.UNKNOWN]
+    before_text = ""
+    if voided:
+        result, label = voided[-1]
+        before_text = f"before {label}: {result.state.value}"
+    if weighed.valid:
+        because = "reported without a state: " + "; ".join(describe(r) for r in weighed.valid)
+    elif before_text:
+        because = f"no result since then ({before_text})"
+    elif weighed.remarks:
+        because = "no result that counts for this relapse"
+    else:
+        because = "no result found in what was read"
+    return AntigenView(
+        antigen,
+        AntigenState.UNKNOWN,
+        because,
+        tuple(weighed.valid),
+        before=before_text,
+        voided=bool(voided),
+    )
+
+
+def _present(definite: list[AntigenResult], window: Window, weighed: _Weighed) -> list[AntigenResult]:
+    """The results that describe the present: later of one method and kind of site, or much later of another (11.3)."""
+    settled = _settled(definite)
+    if settled:
+        return settled
+    kept = list(definite)
+    for older in definite:
+        for newer in definite:
+            if newer is older or older not in kept or newer.state is older.state:
+                continue
+            if _replaces(newer, older, window):
+                kept.remove(older)
+                reason = f"has changed since: {describe(newer)}"
+                weighed.remarks.append(_aside(older, reason, "changed"))
+                break
+    return kept
+
+
+def _settled(definite: list[AntigenResult]) -> list[AntigenResult]:
+    """An integrated interpretation or amended result settles a disagreement within its own specimen (11.2)."""
+    if len({r.state for r in definite}) < 2:
+        return []
+    settling = [r for r in definite if r.integrated or r.amended]
+    if len({r.state for r in settling}) != 1:
+        return []
+    others = [r for r in definite if r not in settling]
+    if all(any(_one_specimen(r, s) for s in settling) for r in others):
+        return settling
+    return []
+
+
+def _one_specimen(one: AntigenResult, other: AntigenResult) -> bool:
+    if one.accession and one.accession == other.accession:
+        return True
+    return one.collected is not None and other.collected is not None and one.collected.first == other.collected.first
+
+
+def _replaces(newer: AntigenResult, older: AntigenResult, window: Window) -> bool:
+    if newer.collected is None or older.collected is None or before(older.collected, newer.collected) is not True:
+        return False
+    same_kind = newer.method is older.method and newer.specimen is older.specimen and newer.method is not Method.UNSPECIFIED
+    if same_kind:
+        return True
+    days = (newer.collected.first - older.collected.last).days
+    return days > window.max_age
+
+
+def describe(result: AntigenResult) -> str:
+    """One result in the words of a card: state, number, specimen, method, date."""
+    parts = [result.state.value]
+    if result.percent:
+        parts.append(result.percent)
+    if result.h_score:
+        parts.append(f"H-score {result.h_score}")
+    if result.specimen is not SpecimenKind.UNSPECIFIED:
+        parts.append(_SITES[result.specimen])
+    if result.method is not Method.UNSPECIFIED:
+        parts.append({Method.FLOW: "flow", Method.IHC: "IHC"}[result.method])
+    if result.collected is not None:
+        parts.append(result.collected.display())
+    return ", ".join(parts)
+
+
+_SITES = {
+    SpecimenKind.TISSUE: "tissue",
+    SpecimenKind.MARROW: "marrow",
+    SpecimenKind.BLOOD: "blood",
+    SpecimenKind.CSF: "CSF",
+    SpecimenKind.EFFUSION: "effusion",
+}
+
+
+def marks_on(antigen: Antigen, view: AntigenView, therapies: Iterable[PriorTherapy]) -> str:
+    """After rituximab or obinutuzumab a CD20 result is accepted and marked (11.10)."""
+    for therapy in therapies:
+        if antigen is Antigen.CD20 and therapy.administered and "cd20-antibody" in therapy.classes:
+            for result in view.results:
+                if result.collected and therapy.last and before(therapy.last, result.collected):
+                    return f"after {therapy.label}"
+    return ""
