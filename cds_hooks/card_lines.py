@@ -1,0 +1,240 @@
+"""The lines of a card that say what the chart holds: results, confirmation, conflicts, gaps, monitoring."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cds_hooks.names import CardNames
+from cds_hooks.needs import words_of
+from cds_hooks.plain import plain, sentence, upper_first
+from mappings.dates import ClinicalDate, parse_date
+from mappings.evaluation import AntigenView, Assessment, Branch, Evaluation
+from mappings.facts import (
+    AntigenResult,
+    AntigenState,
+    CarTInfusion,
+    Certainty,
+    Method,
+    Remark,
+    SpecimenKind,
+)
+
+MAX_REMARKS = 3
+
+STATE_WORDS = {
+    AntigenState.POSITIVE: "positive",
+    AntigenState.LOW_OR_PARTIAL: "low or partial",
+    AntigenState.NEGATIVE: "negative",
+    AntigenState.UNKNOWN: "unknown",
+}
+_SPECIMEN_WORDS = {
+    SpecimenKind.TISSUE: "tissue",
+    SpecimenKind.MARROW: "marrow",
+    SpecimenKind.BLOOD: "blood",
+    SpecimenKind.CSF: "CSF",
+    SpecimenKind.EFFUSION: "effusion",
+    SpecimenKind.UNSPECIFIED: "specimen not stated",
+}
+_METHOD_WORDS = {Method.FLOW: "flow", Method.IHC: "IHC", Method.UNSPECIFIED: ""}
+
+
+def shown_date(when: ClinicalDate | None) -> str:
+    """A date as people read it, or the words that none is known."""
+    return when.display() if when is not None else "date not known"
+
+
+def shown_moment(text: str) -> str:
+    """The moment of judgement as people read it, with its zone: `22 Nov 2026 09:14 UTC`."""
+    when = parse_date(text)
+    if when is None:
+        return plain(text, 40)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return when.display()
+    zone = "UTC" if moment.tzinfo is not None and not moment.utcoffset() else moment.strftime("%z")
+    return f"{when.display()} {moment:%H:%M} {zone}".strip()
+
+
+def result_lines(assessment: Assessment) -> list[str]:
+    """What was reported of CD19, CD20 and CD22 with method and date; unknown ones with the reason."""
+    settled: dict[str, list[str]] = {}
+    loose: list[str] = []
+    for view in assessment.antigens:
+        if view.discordant:
+            loose.append(_disagreement(view))
+        elif view.state is AntigenState.UNKNOWN or not view.results:
+            loose.append(_unknown(view))
+        else:
+            settled.setdefault(_place(view.results[0]), []).append(_finding(view))
+    lines = [f"{upper_first(place)}: {', '.join(found)}." for place, found in settled.items()]
+    return lines + loose
+
+
+def _place(result: AntigenResult) -> str:
+    specimen = plain(result.specimen_text, 50) or _SPECIMEN_WORDS[result.specimen]
+    verb = "issued" if result.collected_is_bound else "collected"
+    day = f"{verb} {result.collected.display()}" if result.collected else "date not known"
+    return f"{specimen}, {day}"
+
+
+def _measure(results: tuple[AntigenResult, ...]) -> str:
+    methods = [_METHOD_WORDS[result.method] for result in results]
+    parts = [" and ".join(dict.fromkeys(word for word in methods if word))]
+    newest = results[0]
+    if newest.percent:
+        parts.append(f"reported {plain(newest.percent, 20)}")
+    if newest.h_score:
+        parts.append(f"H-score {plain(newest.h_score, 20)}")
+    return ", ".join(part for part in parts if part)
+
+
+def _finding(view: AntigenView) -> str:
+    measure = _measure(view.results)
+    notes = [measure] if measure else []
+    if view.preliminary:
+        notes.append("preliminary")
+    if view.on_treatment:
+        notes.append("taken on treatment")
+    if view.band:
+        notes.append("by a local policy band, not validated")
+    words = f"{view.antigen.value} {STATE_WORDS[view.state]}"
+    return f"{words} ({'; '.join(notes)})" if notes else words
+
+
+def _unknown(view: AntigenView) -> str:
+    line = f"{view.antigen.value} unknown: {sentence(view.because or 'no result seen', 200)}"
+    if view.before and plain(view.before) not in line:
+        line += f" {sentence(upper_first(view.before))}"
+    return line
+
+
+def _disagreement(view: AntigenView) -> str:
+    parts = []
+    for result in view.results[:4]:
+        method = _METHOD_WORDS[result.method]
+        by = f" by {method}" if method else ""
+        parts.append(f"{STATE_WORDS[result.state]}{by} ({_place(result)})")
+    return f"{view.antigen.value} unknown, results disagree (discordant): {'; '.join(parts)}."
+
+
+def confirmation_line(assessment: Assessment) -> str:
+    """How firmly the relapse stands; suspected and MRD level are said before anything else (rules 11.9)."""
+    date = assessment.timing.relapse_date
+    when = f", {date.display()}" if date else ", date not known"
+    if assessment.confirmation is Certainty.SUSPECTED:
+        words = _relapse_words(assessment)
+        return f"Suspected, not confirmed{when}{words}. Imaging alone can mislead."
+    if assessment.confirmation is Certainty.MRD:
+        return f"MRD level, below morphological relapse{when}."
+    if assessment.confirmation is Certainty.CONFIRMED:
+        return f"Relapse confirmed by malignant cells in a specimen{when}."
+    return f"Relapse stated in the chart{when}, without a specimen that confirms it."
+
+
+def _relapse_words(assessment: Assessment) -> str:
+    source = assessment.timing.relapse_source
+    return f" (“{plain(source.quote, 70)}”)" if source is not None and source.quote else ""
+
+
+def branch_line(assessment: Assessment) -> str:
+    """What a branch or a disease outside the rule set changes, if any (rules 7, 11.16)."""
+    if assessment.branch is Branch.CNS:
+        return "CNS relapse: antigens count only from CSF or CNS tissue; local neuro-oncology practice first."
+    if assessment.disease is not None and assessment.disease_scope == "outside":
+        label = plain(assessment.disease.label, 60)
+        if assessment.disease_group == "richter":
+            return (
+                f"{upper_first(label)} lies outside this rule set: lymphoma options are for a specialist "
+                "only, by analogy, evidence is from LBCL."
+            )
+        return (
+            f"{upper_first(label)} lies outside this rule set: "
+            "only testing, trial and supportive care are listed."
+        )
+    return ""
+
+
+def infusion_line(infusion: CarTInfusion | None, names: CardNames, days: int | None) -> str:
+    """What was infused and when, and what is not certain about it (rules 11.6, 11.10)."""
+    if infusion is None:
+        return ""
+    notes = []
+    if infusion.possibly_incomplete:
+        notes.append("dose may be incomplete")
+    if infusion.split_doses:
+        notes.append("split doses: day counted from the first, order of events from the last")
+    if not notes and infusion.first is not None and days is not None:
+        return ""
+    tail = f"; {'; '.join(notes)}" if notes else ""
+    return f"{upper_first(names.infusion(infusion))} infused {shown_date(infusion.first)}{tail}."
+
+
+def remark_line(label: str, remarks: tuple[Remark, ...]) -> str:
+    """`Set aside: …` or `Conflict: …`, the first few in words and the number of the rest."""
+    if not remarks:
+        return ""
+    words = list(dict.fromkeys(_remark(remark) for remark in remarks))
+    rest = len(words) - MAX_REMARKS
+    more = f"; {rest} more" if rest > 0 else ""
+    return f"{label}: {'; '.join(words[:MAX_REMARKS])}{more}."
+
+
+def _remark(remark: Remark) -> str:
+    about = plain(remark.about, 60)
+    reason = plain(remark.reason, 140).rstrip(" .")
+    return f"{about}: {reason}" if about and not reason.startswith(about) else reason
+
+
+def missing_lines(assessment: Assessment) -> list[str]:
+    """What was looked for and not found, and what would settle it (one sentence each kind)."""
+    if not assessment.missing:
+        return []
+    what = [plain(item.what, 70).rstrip(" .") for item in assessment.missing]
+    remedies = [plain(item.remedy, 110).rstrip(" .") for item in assessment.missing if item.remedy]
+    shown = list(dict.fromkeys(what))
+    more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
+    lines = [f"Missing: {', '.join(shown[:5])}{more}."]
+    steps = list(dict.fromkeys(remedies))[:3]
+    if steps:
+        lines.append(f"To settle it: {'; '.join(steps)}.")
+    return lines
+
+
+def unseen_lines(evaluation: Evaluation) -> list[str]:
+    """Which parts of the chart were not read or cut short; unseen is never absent (rules 11.5, H-08)."""
+    lines = []
+    for state, label in (("not-seen", "Not read"), ("incomplete", "Cut short")):
+        parts = []
+        for seen in evaluation.facts.seen:
+            if seen.state == state:
+                reason = f" ({plain(seen.reason, 80)})" if seen.reason else ""
+                parts.append(f"{words_of(seen.type)}{reason}")
+        if parts:
+            lines.append(f"{label}: {', '.join(parts)}.")
+    return lines
+
+
+def monitoring_line(evaluation: Evaluation) -> str:
+    """The newest blood B-cell count, named so that nobody reads it as tumour status (rules 4)."""
+    results = [m for m in evaluation.facts.monitoring if m.value]
+    if not results:
+        return ""
+    newest = max(results, key=lambda m: (m.when is not None, m.when.last.toordinal() if m.when else 0))
+    return (
+        f"Monitoring, not tumour status: {plain(newest.label, 50)} {plain(newest.value, 30)}, "
+        f"{shown_date(newest.when)}."
+    )
+
+
+def closing_line(evaluation: Evaluation) -> str:
+    """Options not orders, the dates of the data, the region and the knowledge the card rests on."""
+    newest = evaluation.facts.newest
+    result = f"Newest entry used {newest.display()}. " if newest else ""
+    regions = " and ".join(plain(region, 8) for region in evaluation.regions)
+    labels = f"Labels of {regions}. " if regions else ""
+    return (
+        "Options, not orders; no ranking, figures or checks on this card. "
+        f"{labels}{result}Chart read {shown_moment(evaluation.as_of)}, "
+        f"knowledge {plain(evaluation.knowledge.version, 24)}."
+    )

@@ -1,0 +1,121 @@
+"""The shell command `postcart`; each verb loads only what it needs, to answer within a second."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+DONE, FAULTS, WRONG, SELFTEST = 0, 1, 2, 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one verb; exit status 0 done, 1 faults found, 2 wrong input or settings, 3 self-test failed."""
+    options = _parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return DONE
+    except KeyboardInterrupt:
+        return WRONG
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="postcart", description="Relapse after CD19 CAR T: category and options."
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _evaluate_verb(verbs)
+    report = verbs.add_parser("read-report", help="read CD19, CD20 and CD22 out of report texts")
+    report.add_argument(
+        "--jsonl", required=True, metavar="FILE", help="lines {id, text, specimen, method}; - = stdin"
+    )
+    report.set_defaults(run=_read_report)
+    _serve_verb(verbs)
+    knowledge = verbs.add_parser("knowledge", help="check or lint the knowledge folder")
+    actions = knowledge.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser(
+        "check", help="every file against its schema and every figure against its source"
+    )
+    check.add_argument("folder", nargs="?", metavar="DIR", help="another folder than the one that ships")
+    check.set_defaults(run=_knowledge_check)
+    actions.add_parser("lint", help="what is quarantined and which groups lack a code").set_defaults(
+        run=_lint
+    )
+    verbs.add_parser("selftest", help="one built-in chart per category").set_defaults(run=_selftest)
+    return parser
+
+
+def _evaluate_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("evaluate", help="judge one patient's chart")
+    verb.add_argument(
+        "files", nargs="+", metavar="FILE", help="hook request, Bundle, list, NDJSON or folder; - = stdin"
+    )
+    verb.add_argument(
+        "--patient", metavar="ID", default="", help="the patient, where the chart names several"
+    )
+    verb.add_argument("--as-of", metavar="T", default="", help="moment of judgement, default now")
+    verb.add_argument(
+        "--region", metavar="R", action="append", help="US or EU, may be given twice; default both"
+    )
+    verb.add_argument("--format", choices=("text", "json", "cards"), default="text")
+    verb.add_argument("--out", metavar="DIR", default="", help="write files there instead of standard output")
+    verb.set_defaults(run=_evaluate)
+
+
+def _serve_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("serve", help="answer CDS Hooks calls")
+    verb.add_argument("--config", metavar="FILE", default="", help="registration file (a later release)")
+    verb.add_argument("--host", default="127.0.0.1")
+    verb.add_argument("--port", type=int, default=8000, help="0 takes a free one")
+    verb.add_argument("--open", action="store_true", help="unauthenticated calls, loopback only")
+    verb.add_argument("--as-of", metavar="T", default="", help="fixed moment of judgement")
+    verb.set_defaults(run=_serve)
+
+
+def fail(message: str, status: int = WRONG) -> int:
+    """Says on standard error what is wrong and gives the exit status."""
+    print(f"postcart: {message}", file=sys.stderr)
+    return status
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from smart_app.evaluate_command import run
+
+    return run(options)
+
+
+def _read_report(options: argparse.Namespace) -> int:
+    from smart_app.report_command import run
+
+    return run(options)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from smart_app.serve import run
+
+    return run(options)
+
+
+def _knowledge_check(options: argparse.Namespace) -> int:
+    from smart_app.knowledge_command import check
+
+    return check(options)
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from smart_app.knowledge_command import lint
+
+    return lint(options)
+
+
+def _selftest(options: argparse.Namespace) -> int:
+    from smart_app.knowledge_command import selftest
+
+    return selftest(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""`postcart serve`: one process group on one port, ready only when the self-test has passed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import threading
+import time
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING
+
+from smart_app.cli import DONE, SELFTEST, fail
+from smart_app.settings import Settings, SettingsError, check_settings, settings_from
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+HANDED_OVER = "POSTCART_SETTINGS"
+BLOCKING_THREADS = 8
+_STACK = 1 << 20
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serves until it is stopped; exit status 2 for unusable settings, 3 for a failed self-test."""
+    from mappings.loading import KnowledgeError, load_knowledge
+    from smart_app.selftest import evaluator_of, run_selftest
+
+    if options.config or os.environ.get("POSTCART_CONFIG"):
+        return fail(
+            "The registration file comes with a later release; only --open on loopback is there in this one."
+        )
+    settings = Settings(host=options.host, port=options.port, opened=options.open, as_of=options.as_of)
+    try:
+        check_settings(settings)
+        settings = _with_port(settings)
+        knowledge = load_knowledge()
+    except (SettingsError, KnowledgeError) as fault:
+        return fail(str(fault))
+    except OSError as error:
+        return fail(f"The address {options.host}:{options.port} cannot be taken ({error.strerror}).")
+    failed = run_selftest(evaluator_of(knowledge, settings.regions))
+    if failed:
+        return fail(f"The self-test failed ({', '.join(failed)}); nothing is served.", SELFTEST)
+    return _serve(settings)
+
+
+def _with_port(settings: Settings) -> Settings:
+    """Checks that the port is free; 0 becomes a free one."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((settings.host, settings.port))
+        port = probe.getsockname()[1]
+    return Settings(settings.host, port, settings.opened, settings.as_of, settings.regions)
+
+
+def _serve(settings: Settings) -> int:
+    from granian import Granian
+    from granian.constants import Interfaces, Loops
+    from granian.log import LogLevels
+
+    os.environ[HANDED_OVER] = settings.dumped()
+    server = Granian(
+        "smart_app.serve:application",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        loop=Loops.asyncio,
+        workers=1,
+        blocking_threads=BLOCKING_THREADS,
+        websockets=False,
+        log_level=LogLevels.warning,
+        factory=True,
+    )
+    threading.Thread(target=_announce, args=(settings,), daemon=True).start()
+    server.serve()
+    return DONE
+
+
+def _announce(settings: Settings) -> None:
+    """Prints the ready line once `/ready` answers 200."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if _ready_status(settings) == 200:
+            print(f"postcart ready {settings.url}", flush=True)
+            return
+        time.sleep(0.05)
+
+
+def _ready_status(settings: Settings) -> int:
+    connection = HTTPConnection(settings.host, settings.port, timeout=2)
+    try:
+        connection.request("GET", "/ready")
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+
+
+def application() -> Flask:
+    """The app of a worker process, with the settings its parent handed over."""
+    from smart_app.app import create_app
+
+    threading.stack_size(_STACK)
+    return create_app(settings_from(os.environ[HANDED_OVER]), collect=True)
