@@ -13,12 +13,15 @@ route stays, unless both targets of a dual product are reported absent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from mappings.dates import ClinicalDate
 from mappings.deciding.options_checks import Checks
 from mappings.deciding.options_plan import AgeGroup, PlannedOption, Scope, Situation, is_essential, plan_for
 from mappings.deciding.options_verdict import Verdict, judge
 from mappings.deciding.options_words import Quotes, one_line
-from mappings.evaluation import Assessment, Branch, OptionMatch, RelapseCategory, Route
+from mappings.evaluation import Assessment, Branch, Check, OptionMatch, RelapseCategory, Route
 from mappings.facts import CarTInfusion, CarTKnowledge, Certainty, Facts, PriorTherapy
 from mappings.loading import Knowledge
 
@@ -54,11 +57,12 @@ def match_options(
     quotes = Quotes(assessment)
     checks = Checks(assessment, facts, knowledge, situation.regions, quotes)
     common = _common_notes(assessment, situation, checks)
+    plan = plan_for(knowledge, situation)
+    answered = checks.of(plan)
+    given = _given(facts)
     matches = [
-        _match(
-            planned, judge(planned, assessment, situation, quotes, checks), assessment, facts, checks, common
-        )
-        for planned in plan_for(knowledge, situation).options
+        _match(planned, judge(planned, assessment, situation, quotes, checks), answered, given, common)
+        for planned in plan.options
     ]
     matches.sort(key=lambda match: _ROUTES[match.route])
     return tuple(matches)
@@ -69,7 +73,8 @@ def situation_of(assessment: Assessment, facts: Facts, regions: tuple[str, ...])
     category = _table(assessment, facts)
     if category is None:
         return None
-    return Situation(category, assessment.disease_group, _scope(assessment), _age_group(assessment), regions)
+    scope, age = _scope(assessment), _age_group(assessment)
+    return Situation(category, assessment.disease_group, scope, age, regions, assessment.pmbcl)
 
 
 def _table(assessment: Assessment, facts: Facts) -> RelapseCategory | None:
@@ -136,9 +141,8 @@ def _common_notes(assessment: Assessment, situation: Situation, checks: Checks) 
 def _match(
     planned: PlannedOption,
     verdict: Verdict,
-    assessment: Assessment,
-    facts: Facts,
-    checks: Checks,
+    answered: Sequence[Check],
+    given: Sequence[_Given],
     common: dict[str, tuple[str, ...]],
 ) -> OptionMatch:
     option = planned.option
@@ -154,27 +158,41 @@ def _match(
         route=verdict.route,
         why=verdict.why,
         rule=verdict.rule,
-        checks=checks.of(planned),
+        checks=planned.pick(answered),
         notes=notes,
         evidence=planned.evidence,
         status=planned.status,
         boxed=planned.boxed,
         must_say=planned.must_say,
-        given_before=_given_before(planned, facts),
+        given_before=_given_before(planned, given),
         no_evidence=not planned.evidence,
     )
 
 
-def _given_before(planned: PlannedOption, facts: Facts) -> str:
-    """What of this option the patient has had, with dates; a fact to weigh, it changes no route."""
-    parts = []
-    for therapy in facts.therapies:
-        if therapy.administered and therapy.therapy in planned.contained:
-            parts.append(f"{therapy.label}, {_span(therapy)}")
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A treatment the patient has had, by therapy id or by the targets of its CAR."""
+
+    therapy: str
+    targets: tuple[str, ...]
+    text: str
+
+
+def _given(facts: Facts) -> list[_Given]:
+    rows = [_Given(t.therapy, (), f"{t.label}, {_span(t)}") for t in facts.therapies if t.administered]
     for infusion in (*facts.infusions, *facts.other_cellular):
-        if infusion.product in planned.contained or tuple(sorted(infusion.targets)) in planned.car_targets:
-            parts.append(f"{infusion.label}, {_infused(infusion)}")
-    return "; ".join(dict.fromkeys(parts))
+        targets = tuple(sorted(infusion.targets))
+        rows.append(_Given(infusion.product, targets, f"{infusion.label}, {_infused(infusion)}"))
+    return rows
+
+
+def _given_before(planned: PlannedOption, given: Sequence[_Given]) -> str:
+    """What of this option the patient has had, with dates; a fact to weigh, it changes no route."""
+    contained, car_targets = planned.contained, planned.car_targets
+    if not contained:
+        return ""
+    parts = [row.text for row in given if row.therapy in contained or row.targets in car_targets]
+    return "; ".join(dict.fromkeys(parts)) if parts else ""
 
 
 def _span(therapy: PriorTherapy) -> str:

@@ -7,10 +7,10 @@ unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from mappings.dates import before
-from mappings.deciding.options_plan import NOT_SEEN, PlannedOption
+from mappings.deciding.options_plan import NOT_SEEN, CheckSource, Plan
 from mappings.deciding.options_words import Quotes, one_line
 from mappings.evaluation import Assessment, Check
 from mappings.facts import EventKind, Facts, PriorTherapy, SafetyFact, Sighting
@@ -39,56 +39,44 @@ class Checks:
         self._knowledge = knowledge
         self._regions = regions
         self._quotes = quotes
-        self._answers: dict[str, _Answer] = {}
-        self._made: dict[tuple[str, str], Check] = {}
         self._by_name: dict[str, list[SafetyFact]] = {}
         for fact in facts.safety:
             self._by_name.setdefault(fact.fact, []).append(fact)
 
-    def of(self, planned: PlannedOption) -> tuple[Check, ...]:
-        """The checks of an option with this patient's values."""
-        return tuple(self._check(check) for check in planned.checks)
+    def of(self, plan: Plan) -> list[Check]:
+        """Every check of a plan with this patient's values; options pick theirs by number."""
+        checks = list(plan.checks)
+        for source in plan.sources:
+            value, values = self._answer(source)
+            if value is not NOT_SEEN:
+                for place in source.places:
+                    blank = checks[place]
+                    checks[place] = Check(blank.fact, blank.why, blank.seen, blank.citation, value, values)
+        return checks
 
-    def fact(self, name: str) -> tuple[SafetyFact, ...]:
+    def fact(self, name: str) -> Sequence[SafetyFact]:
         """The facts of one name."""
-        return tuple(self._by_name.get(name, ()))
+        return self._by_name.get(name, ())
 
-    def _check(self, check: Check) -> Check:
-        answer = self._answers.get(check.fact)
-        if answer is None:
-            answer = self._answers[check.fact] = self._answer(check.fact)
-        if answer is _NOTHING:
-            return check
-        key = (check.fact, check.why)
-        made = self._made.get(key)
-        if made is None or made.citation != check.citation:
-            made = Check(check.fact, check.why, check.seen, check.citation, answer[0], answer[1])
-            self._made[key] = made
-        return made
+    def _answer(self, source: CheckSource) -> _Answer:
+        if source.of_antigens:
+            antigens = source.antigens or tuple(v.antigen.value for v in self._assessment.antigens)
+            return "; ".join([self._quotes.of(antigen) for antigen in antigens]), ()
+        own = _CHART.get(source.fact)
+        if own is not None and (text := own(self)):
+            return text, ()
+        return self._facts_named(source.names)
 
-    def _answer(self, name: str) -> _Answer:
-        known = self._knowledge.checks.get(name)
-        if known is not None and known.source == "antigen":
-            antigens = (
-                (known.antigen,)
-                if known.antigen
-                else tuple(v.antigen.value for v in self._assessment.antigens)
-            )
-            return "; ".join(self._quotes.of(antigen) for antigen in antigens), ()
-        own = _CHART.get(name)
-        if own is not None:
-            text = own(self)
-            return (text, ()) if text else self._facts_named((name,))
-        return self._facts_named((name, *(known.concepts if known is not None else ())))
-
-    def _facts_named(self, names: Iterable[str]) -> _Answer:
+    def _facts_named(self, names: tuple[str, ...]) -> _Answer:
+        by_name = self._by_name
         found: list[SafetyFact] = []
-        for name in dict.fromkeys(names):
-            found.extend(self._by_name.get(name, ()))
+        for name in names:
+            if name in by_name:
+                found += by_name[name]
         if not found:
             return _NOTHING
-        several = len({fact.fact for fact in found}) > 1
-        return "; ".join(self._said(fact, several) for fact in found), tuple(found)
+        several = len(found) > 1 and len({fact.fact for fact in found}) > 1
+        return "; ".join([self._said(fact, several) for fact in found]), tuple(found)
 
     def _said(self, fact: SafetyFact, named: bool) -> str:
         value = one_line(fact.value, _LONGEST_VALUE)

@@ -7,22 +7,26 @@ patient is kept here. Sources: rules 6, 7, 9, 11.16, 11.17, 11.22; knowledge REA
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from mappings.evaluation import Check, RelapseCategory, Route
 
 if TYPE_CHECKING:
-    from mappings.loading import Evidence, Knowledge, Option
+    from mappings.loading import AgeLimit, CheckBefore, Evidence, Knowledge, Option
 
 NOT_SEEN = "not seen"
+CD19 = "CD19"
+MARKERS = {"bcr-abl1-status": "BCR::ABL1", "kmt2a-status": "KMT2A"}
 _ESSENTIAL = frozenset({"testing", "clinical-trial", "supportive"})
 _POST_CAR_T = {"all": 0, "subgroup": 1, "mixed": 2, "none": 3}
 _NOT_AVAILABLE = {"not-approved": "Not approved in", "withdrawn": "Withdrawn in"}
 _LEUKAEMIA = re.compile(r"\bALL\b|leuk|haematologic", re.IGNORECASE)
 _ANALOGY_DISEASE = "lbcl"
+_PMBCL = re.compile(r"\bPMBCL\b")
 _PLANS_KEPT = 256
 
 
@@ -51,6 +55,7 @@ class Situation:
     scope: Scope
     age: AgeGroup
     regions: tuple[str, ...]
+    pmbcl: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,23 @@ class PlannedOption:
     boxed: tuple[dict[str, object], ...]
     must_say: tuple[dict[str, object], ...]
     notes: tuple[str, ...]
-    checks: tuple[Check, ...]
-    facts: frozenset[str]
     contained: frozenset[str]
     car_targets: frozenset[tuple[str, ...]]
+    axis: tuple[str, ...]
+    markers: tuple[str, ...]
+    limits: tuple[AgeLimit, ...]
+    pick: Callable[[Sequence[Check]], tuple[Check, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSource:
+    """Where the answer to one check fact is found, and which checks of the plan ask for it."""
+
+    fact: str
+    names: tuple[str, ...]
+    of_antigens: bool
+    antigens: tuple[str, ...]
+    places: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,8 @@ class Plan:
 
     knowledge: Knowledge
     options: tuple[PlannedOption, ...]
+    checks: tuple[Check, ...]
+    sources: tuple[CheckSource, ...]
 
 
 _plans: dict[tuple[int, Situation], Plan] = {}
@@ -91,7 +111,7 @@ def plan_for(knowledge: Knowledge, situation: Situation) -> Plan:
     if plan is None or plan.knowledge is not knowledge:
         if len(_plans) >= _PLANS_KEPT:
             _plans.clear()
-        plan = Plan(knowledge, tuple(_planned(knowledge, situation)))
+        plan = _make(knowledge, situation)
         _plans[key] = plan
     return plan
 
@@ -101,10 +121,39 @@ def is_essential(option: Option) -> bool:
     return option.kind in _ESSENTIAL
 
 
-def _planned(knowledge: Knowledge, situation: Situation) -> Iterable[PlannedOption]:
-    for option in knowledge.options:
-        if _applies(option, situation) and not is_barred(option):
-            yield _plan_one(option, knowledge, situation)
+def _make(knowledge: Knowledge, situation: Situation) -> Plan:
+    """The plan itself; each check is held once, options point at theirs by number."""
+    options = [o for o in knowledge.options if _applies(o, situation) and not is_barred(o)]
+    checks: dict[Check, int] = {}
+    for option in options:
+        for row in option.check_before:
+            checks.setdefault(_unanswered(row), len(checks))
+    places: dict[str, list[int]] = {}
+    for check, place in checks.items():
+        places.setdefault(check.fact, []).append(place)
+    return Plan(
+        knowledge,
+        tuple(_plan_one(option, knowledge, situation, checks) for option in options),
+        tuple(checks),
+        tuple(_source(fact, tuple(where), knowledge) for fact, where in places.items()),
+    )
+
+
+def _source(fact: str, places: tuple[int, ...], knowledge: Knowledge) -> CheckSource:
+    known = knowledge.checks.get(fact)
+    names = tuple(dict.fromkeys((fact, *(known.concepts if known is not None else ()))))
+    antigens = (known.antigen,) if known is not None and known.antigen else ()
+    return CheckSource(fact, names, known is not None and known.source == "antigen", antigens, places)
+
+
+def _unanswered(row: CheckBefore) -> Check:
+    return Check(row.fact, row.why, row.seen, row.citation_id, NOT_SEEN)
+
+
+def _picker(places: Sequence[int]) -> Callable[[Sequence[Check]], tuple[Check, ...]]:
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda checks: tuple(checks[place] for place in places)
 
 
 def is_barred(option: Option) -> bool:
@@ -122,7 +171,9 @@ def _applies(option: Option, situation: Situation) -> bool:
     return situation.group in option.diseases
 
 
-def _plan_one(option: Option, knowledge: Knowledge, situation: Situation) -> PlannedOption:
+def _plan_one(
+    option: Option, knowledge: Knowledge, situation: Situation, checks: dict[Check, int]
+) -> PlannedOption:
     row = option.route_to_category.get(situation.category)
     route = Route(row.route) if row else Route.OUT_OF_SCOPE
     notes = [option.not_an_option_note] if option.not_an_option_note else []
@@ -131,22 +182,26 @@ def _plan_one(option: Option, knowledge: Knowledge, situation: Situation) -> Pla
         route = Route.SPECIALIST if route is Route.CONSIDER else route
         notes.append("By analogy: evidence is from LBCL, no figures are shown.")
     evidence = _evidence(option, knowledge, situation)
+    present = tuple(t.antigen for t in option.targets if t.must_be == "present")
+    switched = situation.category is RelapseCategory.LINEAGE_SWITCH
     statements = [(dict(asdict(said)), said.boxed) for said in option.must_say]
     return PlannedOption(
         option=option,
         route=route,
         reason=row.reason if row else "The rule set has nothing to say.",
-        present=tuple(t.antigen for t in option.targets if t.must_be == "present"),
+        present=present,
         by_protocol=tuple(t.antigen for t in option.targets if t.must_be == "protocol-specific"),
         evidence=evidence,
         status=tuple(asdict(s) for s in option.status if s.region in situation.regions),
         boxed=tuple(said for said, boxed in statements if boxed),
         must_say=tuple(said for said, boxed in statements if not boxed),
         notes=tuple(notes),
-        checks=tuple(Check(c.fact, c.why, c.seen, c.citation_id, NOT_SEEN) for c in option.check_before),
-        facts=frozenset(c.fact for c in option.check_before),
         contained=frozenset(option.contains),
         car_targets=_car_targets(option, knowledge),
+        axis=() if switched else tuple(antigen for antigen in present if antigen != CD19),
+        markers=tuple(c.fact for c in option.check_before if c.fact in MARKERS),
+        limits=tuple(limit for limit in option.age_limits if limit.region in situation.regions),
+        pick=_picker([checks[_unanswered(row)] for row in option.check_before]),
     )
 
 
@@ -188,6 +243,8 @@ def _fits(row: Evidence, situation: Situation) -> bool:
     if row.disease not in (situation.group, "mixed"):
         return False
     if row.disease == "mixed" and situation.group == "b-all" and not _LEUKAEMIA.search(row.population):
+        return False
+    if _PMBCL.search(row.population) and not situation.pmbcl:
         return False
     if situation.age is AgeGroup.CHILD:
         return row.adult_or_child == "child"

@@ -10,14 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mappings.deciding.options_checks import Checks
-from mappings.deciding.options_plan import PlannedOption, Scope, Situation, is_essential
+from mappings.deciding.options_plan import CD19, MARKERS, PlannedOption, Scope, Situation, is_essential
 from mappings.deciding.options_words import Quotes, one_line
 from mappings.evaluation import Assessment, RelapseCategory, Route
 from mappings.facts import AntigenState
 from mappings.loading import AgeLimit
 
-_MARKERS = {"bcr-abl1-status": "BCR::ABL1", "kmt2a-status": "KMT2A"}
-_CD19 = "CD19"
 _CHECKPOINT = "checkpoint-inhibitor"
 _OPEN = frozenset({Route.CONSIDER, Route.SPECIALIST, Route.NEEDS_RESULT})
 
@@ -36,14 +34,14 @@ def judge(
     planned: PlannedOption, assessment: Assessment, situation: Situation, quotes: Quotes, checks: Checks
 ) -> Verdict:
     """The route of an option: first what rules it out, then what is missing, then what narrows it."""
-    notes = _notes(planned, quotes, assessment, situation)
+    notes = _notes(planned, quotes, assessment)
     verdict = (
         _closed(planned, situation, quotes)
         or _excluded(planned, checks)
-        or _by_age(planned, assessment, situation)
-        or _by_absent_target(planned, situation, quotes)
-        or _by_missing_marker(planned, checks)
-        or _by_missing_target(planned, situation, quotes)
+        or (_by_age(planned, assessment, situation) if planned.limits else None)
+        or _by_absent_target(planned, quotes)
+        or (_by_missing_marker(planned, checks) if planned.markers else None)
+        or _by_missing_target(planned, quotes)
         or _standing(planned, assessment, situation, quotes)
     )
     return Verdict(verdict.route, verdict.why, verdict.rule, notes) if notes else verdict
@@ -55,8 +53,8 @@ def _closed(planned: PlannedOption, situation: Situation, quotes: Quotes) -> Ver
         return None
     if situation.category is RelapseCategory.LINEAGE_SWITCH:
         return Verdict(planned.route, planned.reason, "CD-10")
-    if planned.route is Route.NOT_SUITABLE and _CD19 in planned.present:
-        return Verdict(planned.route, f"{quotes.of(_CD19)}: target reported absent", "CD-8")
+    if planned.route is Route.NOT_SUITABLE and CD19 in planned.present:
+        return Verdict(planned.route, f"{quotes.of(CD19)}: target reported absent", "CD-8")
     return Verdict(planned.route, planned.reason, "9.5")
 
 
@@ -77,7 +75,7 @@ def _by_age(planned: PlannedOption, assessment: Assessment, situation: Situation
     nobody.
     """
     age = assessment.age_years
-    limits = [limit for limit in planned.option.age_limits if limit.agent is None]
+    limits = [limit for limit in planned.limits if limit.agent is None]
     if age is None or not limits:
         return None
     barring = [_barring(limits, region, age) for region in situation.regions]
@@ -116,15 +114,8 @@ def _limit_words(limit: AgeLimit) -> str:
     return f"from {limit.min_age:g} years" if limit.min_age is not None else f"up to {limit.max_age:g} years"
 
 
-def _axis(planned: PlannedOption, situation: Situation) -> tuple[str, ...]:
-    """The targets that decide beside the table, which already speaks for CD19."""
-    if situation.category is RelapseCategory.LINEAGE_SWITCH:
-        return ()
-    return tuple(antigen for antigen in planned.present if antigen != _CD19)
-
-
-def _by_absent_target(planned: PlannedOption, situation: Situation, quotes: Quotes) -> Verdict | None:
-    for antigen in _axis(planned, situation):
+def _by_absent_target(planned: PlannedOption, quotes: Quotes) -> Verdict | None:
+    for antigen in planned.axis:
         if quotes.state(antigen) is AntigenState.NEGATIVE:
             return Verdict(Route.NOT_SUITABLE, f"{quotes.of(antigen)}: target reported absent", "CD-9")
     dual = planned.by_protocol
@@ -136,9 +127,8 @@ def _by_absent_target(planned: PlannedOption, situation: Situation, quotes: Quot
 
 def _by_missing_marker(planned: PlannedOption, checks: Checks) -> Verdict | None:
     """A drug for one genetic marker: only where the chart names the marker (rules 6, B-ALL)."""
-    for fact, label in _MARKERS.items():
-        if fact not in planned.facts:
-            continue
+    for fact in planned.markers:
+        label = MARKERS[fact]
         states = {seen.state for seen in checks.fact(fact)}
         if states == {"absent"}:
             said = one_line(checks.fact(fact)[0].value, 100)
@@ -148,11 +138,11 @@ def _by_missing_marker(planned: PlannedOption, checks: Checks) -> Verdict | None
     return None
 
 
-def _by_missing_target(planned: PlannedOption, situation: Situation, quotes: Quotes) -> Verdict | None:
-    if planned.route is Route.NEEDS_RESULT and _CD19 in planned.present:
+def _by_missing_target(planned: PlannedOption, quotes: Quotes) -> Verdict | None:
+    if planned.route is Route.NEEDS_RESULT and CD19 in planned.present:
         rule = "CD-7"
-        return Verdict(Route.NEEDS_RESULT, f"Needs a CD19 result: {quotes.gap(_CD19)}", rule)
-    for antigen in _axis(planned, situation):
+        return Verdict(Route.NEEDS_RESULT, f"Needs a CD19 result: {quotes.gap(CD19)}", rule)
+    for antigen in planned.axis:
         if quotes.state(antigen) is AntigenState.UNKNOWN:
             return Verdict(Route.NEEDS_RESULT, f"Needs a {antigen} result: {quotes.gap(antigen)}", "CD-9")
     return None
@@ -163,7 +153,7 @@ def _standing(
 ) -> Verdict:
     """The table's own route where nothing rules it out; dim CD20 or CD22 narrows it (rules 11.10)."""
     route = _checkpoint_route(planned, assessment, situation)
-    axis = _axis(planned, situation)
+    axis = planned.axis
     for antigen in axis:
         if quotes.state(antigen) is AntigenState.LOW_OR_PARTIAL and route is Route.CONSIDER:
             why = f"{quotes.of(antigen)}: dim or partial target, no accepted cut-off"
@@ -185,15 +175,15 @@ def _by_cd19(planned: PlannedOption, route: Route, situation: Situation, quotes:
         return Verdict(route, planned.reason, "EN-4")
     if option.kind == "testing":
         unknown = situation.category is RelapseCategory.CD19_UNKNOWN
-        said = f"{planned.reason.rstrip('.')}: {quotes.gap(_CD19)}" if unknown else planned.reason
+        said = f"{planned.reason.rstrip('.')}: {quotes.gap(CD19)}" if unknown else planned.reason
         return Verdict(route, said if not _outside(planned, situation) else planned.reason, "EN-4")
-    if _CD19 in planned.present:
-        rule = "CD-4" if situation.category is RelapseCategory.CD19_LOW_OR_PARTIAL else "CD-8"
-        return Verdict(route, f"{quotes.of(_CD19)}. {planned.reason}", rule)
+    if CD19 in planned.present:
+        rule = "CD-4" if situation.category is RelapseCategory.CD19_LOW_OR_PARTIAL else "CD-1"
+        return Verdict(route, f"{quotes.of(CD19)}. {planned.reason}", rule)
     if planned.by_protocol:
         said = "; ".join(quotes.of(antigen) for antigen in planned.by_protocol)
         return Verdict(route, f"{planned.reason} {said}", "11.17" if option.kind == _CHECKPOINT else "9.5")
-    return Verdict(route, f"{planned.reason.rstrip('.')} ({quotes.of(_CD19)})", "9.4")
+    return Verdict(route, f"{planned.reason.rstrip('.')} ({quotes.of(CD19)})", "9.4")
 
 
 def _outside(planned: PlannedOption, situation: Situation) -> bool:
@@ -214,21 +204,21 @@ def _checkpoint_route(planned: PlannedOption, assessment: Assessment, situation:
     return max(route, Route(row.route), key=order.index) if row is not None else route
 
 
-def _notes(
-    planned: PlannedOption, quotes: Quotes, assessment: Assessment, situation: Situation
-) -> tuple[str, ...]:
+def _notes(planned: PlannedOption, quotes: Quotes, assessment: Assessment) -> tuple[str, ...]:
+    if not planned.limits and not planned.option.notes_when:
+        return ()
     notes: list[str] = []
     for note in planned.option.notes_when:
         antigen, _, state = note.when.partition("-")
         if quotes.state(antigen) == state:
             notes.append(f"{note.when.replace('-', ' ', 1)}: {note.text}.")
-    notes += _age_notes(planned, assessment, situation)
+    notes += _age_notes(planned, assessment)
     return tuple(notes)
 
 
-def _age_notes(planned: PlannedOption, assessment: Assessment, situation: Situation) -> list[str]:
+def _age_notes(planned: PlannedOption, assessment: Assessment) -> list[str]:
     """Label ages that concern this patient without ruling the whole option out (rules 11.21)."""
-    limits = [limit for limit in planned.option.age_limits if limit.region in situation.regions]
+    limits = planned.limits
     if not limits:
         return []
     age = assessment.age_years

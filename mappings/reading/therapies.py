@@ -48,10 +48,11 @@ class _Exposure:
 def read_therapies(
     hits: Iterable[Hit], as_of: ClinicalDate, knowledge: Knowledge, vocabulary: Vocabulary
 ) -> tuple[tuple[PriorTherapy, ...], tuple[Remark, ...]]:
-    """Courses of treatment with first and last dose, in order of time; what did not count, and why (rules 11.6).
+    """Courses of treatment with first and last dose, in order of time; what did not count, and why (rules
+    11.6).
 
-    Doses of one drug further apart than the age limit of a result (local policy, rules 11.3) are two courses: a
-    result from between them must not pass as taken on treatment.
+    Doses of one drug further apart than the age limit of a result (local policy, rules 11.3) are two courses:
+    a result from between them must not pass as taken on treatment.
     """
     course_gap_days = knowledge.policy.max_age_days_lymphoma
     exposures: list[_Exposure] = []
