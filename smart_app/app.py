@@ -51,6 +51,7 @@ def create_app(settings: Settings, *, evaluate: Evaluator | None = None, collect
     ready = Readiness(failed, knowledge.version, knowledge.digest)
     app = Flask("postcart", static_folder=None)
     app.url_map.strict_slashes = False
+    app.json.sort_keys = False  # type: ignore[attr-defined]
     counters = Counters()
     collector = Collector() if collect else None
     service = RelapseService(

@@ -37,8 +37,14 @@ from mappings.facts import (
 )
 
 TYPES = (
-    "Patient Condition Procedure Observation MedicationAdministration MedicationRequest DiagnosticReport"
-).split()
+    "Patient",
+    "Condition",
+    "Procedure",
+    "Observation",
+    "MedicationAdministration",
+    "MedicationRequest",
+    "DiagnosticReport",
+)
 NAMES = CardNames(
     products={"axicabtagene-ciloleucel": "axi-cel", "lisocabtagene-maraleucel": "liso-cel"},
     needs={
@@ -187,7 +193,9 @@ def evaluation(
         patient=PatientFacts("p1", birth_date=day("1963-03-03"), sex="female", name="ZZTEST, Alma"),
         seen=tuple(SeenType(name, "complete", 1) for name in TYPES),
         infusions=(INFUSION,),
-        monitoring=(MonitoringResult("Blood B cells", "0 per µL", day("2026-10-30"), SourceRef("Observation/o1")),),
+        monitoring=(
+            MonitoringResult("Blood B cells", "0 per µL", day("2026-10-30"), SourceRef("Observation/o1")),
+        ),
         newest=day("2026-11-11"),
     )
     return Evaluation(
