@@ -8,11 +8,12 @@ as *no*.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from mappings.dates import ClinicalDate, before, days_between
+from mappings.dates import ClinicalDate, before
 from mappings.facts import PatientFacts, PriorTherapy, Remark, SafetyFact, SourceRef
 from mappings.loading import Concept, Knowledge
 from mappings.reading import when, wire
@@ -20,11 +21,13 @@ from mappings.reading.chart import Hit, reference_key
 from mappings.reading.disease import clinical_status_of, verification_of
 from mappings.reading.measurements import Polarity, Reading, polarity_of, read_measurement
 from mappings.reading.recognise import label_of, texts_of
+from mappings.reading.safety_history import facts_from_therapies
 from mappings.reading.vocabulary import Vocabulary
 
 Recognise = Callable[[wire.Concept | None], tuple[Concept, ...]]
 
 _NO_RESULT = frozenset({"registered", "cancelled", "entered-in-error"})
+_KEPT_PER_FINDING = 5
 _REFUTED = frozenset({"refuted", "entered-in-error"})
 _DOUBTED = frozenset({"unconfirmed", "provisional", "differential"})
 _OVER = frozenset({"resolved", "inactive", "remission"})
@@ -33,22 +36,11 @@ _OVER = frozenset({"resolved", "inactive", "remission"})
 _CURRENT_ONLY = frozenset(
     {"active-infection", "pregnancy", "effusion-or-oedema", "car-t-toxicity", "cytopenia"}
 )
+# "Not otherwise specified" denies nothing.
+_UNSPECIFIED = re.compile(
+    r"\bnot\s+(?:otherwise\s+|elsewhere\s+)?(?:specified|classified|further\s+specified)\b", re.IGNORECASE
+)
 _MARKERS = {"bcr_abl1": "bcr-abl1-status", "kmt2a": "kmt2a-status"}
-# Earlier treatments by class or drug, under the names by which options ask (`check_before`).
-_BY_CLASS = {
-    "pd-1": ("prior-pd1-blockade", "recent-checkpoint-inhibitor"),
-    "btk-inhibitor": ("prior-btk-inhibitor",),
-    "cd20xcd3": ("prior-bispecific",),
-    "cd19-directed": ("prior-cd19-directed",),
-    "allo": ("prior-allo-hct",),
-    "radiotherapy": ("prior-rt-field",),
-    "steroid": ("corticosteroid-use",),
-}
-_BY_DRUG = {
-    "blinatumomab": ("prior-blinatumomab-response",),
-    "inotuzumab-ozogamicin": ("prior-inotuzumab",),
-    "bendamustine": ("prior-bendamustine",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +74,7 @@ def read_safety(
             _observation(hit, setting, recognise, found, remarks)
         elif kind == "Condition" and hit.concepts:
             _condition(hit, setting, found, remarks)
-    found.extend(_from_therapies(therapies))
+    found.extend(facts_from_therapies(therapies))
     return _newest(found, as_of, remarks), tuple(remarks)
 
 
@@ -144,7 +136,7 @@ def _result(
     if isinstance(reading, str):
         if reading:
             remarks.append(
-                Remark("set-aside", reason_of(reading, concept), source, about=concept.id, code=reading)
+                Remark("set-aside", _reason(reading, concept), source, about=concept.id, code=reading)
             )
         return
     quoted = SourceRef(source.reference, source.element, reading.as_charted or source.quote)
@@ -156,7 +148,7 @@ def _result(
         found.append(_fact(concept.id, reading.polarity, reading, day, quoted, status))
 
 
-def reason_of(code: str, concept: Concept) -> str:
+def _reason(code: str, concept: Concept) -> str:
     """The sentence for a value that was not taken as this fact (H-25)."""
     if code == "unit-misfit":
         return f"has a unit that does not fit {concept.label}; shown here only"
@@ -205,13 +197,14 @@ def _condition(hit: Hit, setting: _Setting, found: list[SafetyFact], remarks: li
     if verification in _REFUTED:
         remarks.append(Remark("set-aside", f"is {verification}", source, about=min(named), code="refuted"))
         return
-    names = " ; ".join(texts_of(resource.code))
+    names = _UNSPECIFIED.sub(" ", " ; ".join(texts_of(resource.code)))
     qualifiers = setting.vocabulary.qualifiers
-    if qualifiers["negated"].any_in(names) or qualifiers["family"].any_in(names):
+    denied = qualifiers["negated"].any_in(names) or setting.polarity.of_text(names) == "absent"
+    if denied or qualifiers["family"].any_in(names):
         reason = "denies the finding or is about the family"
         remarks.append(Remark("set-aside", reason, source, about=min(named), code="negated"))
         return
-    doubted = verification in _DOUBTED or qualifiers["doubt"].any_in(names)
+    asked_only = qualifiers["doubt"].any_in(names)
     day = (
         when.date_at(resource.onsetDateTime)
         or when.period(resource.onsetPeriod)
@@ -220,15 +213,22 @@ def _condition(hit: Hit, setting: _Setting, found: list[SafetyFact], remarks: li
     status = clinical_status_of(resource, setting.knowledge)
     ended = when.date_at(resource.abatementDateTime)
     over = status in _OVER or (ended is not None and before(ended, setting.as_of) is True)
+    over = over or qualifiers["history"].any_in(names)
     for name, concept in sorted(named.items()):
         over_here = over or concept.text("state") == "remission"
         if over_here and name in _CURRENT_ONLY:
             continue
         if name == "pregnancy" and not _within_gestation(day, setting):
             continue
-        marks = [word for word, holds in (("past", over_here), ("unconfirmed", doubted)) if holds]
+        said = (
+            ("past", over_here),
+            ("unconfirmed", verification in _DOUBTED),
+            ("asked for only", asked_only),
+        )
+        marks = [word for word, holds in said if holds]
         value = label + (f" ({', '.join(marks)})" if marks else "")
-        found.append(SafetyFact(name, "present", value, day, source, as_charted=label))
+        state = "value" if over_here or asked_only else "present"
+        found.append(SafetyFact(name, state, value, day, source, as_charted=label))
 
 
 def _markers(hit: Hit, verification: str, source: SourceRef, found: list[SafetyFact]) -> None:
@@ -244,74 +244,46 @@ def _markers(hit: Hit, verification: str, source: SourceRef, found: list[SafetyF
                 found.append(SafetyFact(fact, state, source.quote or concept.label, day, source))
 
 
-def _from_therapies(therapies: Iterable[PriorTherapy]) -> Iterable[SafetyFact]:
-    for course in therapies:
-        source = course.sources[0] if course.sources else SourceRef("")
-        span = course_dates(course)
-        if not course.administered:
-            if "allo" in course.classes:
-                value = f"{course.label} ordered{f' {span}' if span else ''}"
-                yield SafetyFact("planned-allo-hct", "present", value, course.last, source)
-            continue
-        names = [name for key in course.classes for name in _BY_CLASS.get(key, ())]
-        names += _BY_DRUG.get(course.therapy, ())
-        for name in dict.fromkeys(names):
-            said = ", response not read" if name == "prior-blinatumomab-response" else ""
-            value = f"{course.label}{f', {span}' if span else ', date not known'}{said}"
-            yield SafetyFact(name, "present", value, course.last, source)
-
-
-def course_dates(course: PriorTherapy) -> str:
-    """First and last dose as shown to people; one date where they are the same day."""
-    first, last = course.first, course.last
-    if first is None:
-        return ""
-    if last is None or last.display() == first.display():
-        return first.display()
-    return f"{first.display()} to {last.display()}"
-
-
 def _newest(
     found: Iterable[SafetyFact], as_of: ClinicalDate, remarks: list[Remark]
 ) -> tuple[SafetyFact, ...]:
-    """One entry per fact: the newest, an active one before a past one; the rest is history the chart still
-    holds.
-    """
+    """The newest entry of each fact; of findings on the problem list every one that is present, newest first."""
     groups: dict[str, list[SafetyFact]] = {}
     for fact in found:
         if fact.when is not None and before(as_of, fact.when):
             reason = "is dated after the time of judgement"
             remarks.append(Remark("set-aside", reason, fact.source, about=fact.fact, code="future"))
-            continue
-        groups.setdefault(fact.fact, []).append(fact)
-    kept = []
+        else:
+            groups.setdefault(fact.fact, []).append(fact)
+    kept: list[SafetyFact] = []
     for name in sorted(groups):
-        group = sorted(groups[name], key=_age)
+        group = sorted(dict.fromkeys(groups[name]), key=_age, reverse=True)
         if name in _MARKERS.values() and len({fact.state for fact in group}) > 1:
             reason = "is named positive in one place and negative in another"
             remarks.extend(
                 Remark("conflict", reason, fact.source, about=name, code="marker") for fact in group
             )
             continue
-        newest = group[-1]
-        if name == "pregnancy":
-            # a test that denies it does not end a pregnancy that is on the problem list (rules 11.12)
-            listed = [
-                f for f in group if f.state == "present" and f.source.reference.startswith("Condition/")
-            ]
-            newest = listed[-1] if listed else newest
-        kept.append(newest)
+        # a test that denies it does not end a pregnancy that is on the problem list (rules 11.12)
+        listed = [fact for fact in group if fact.state == "present" and _is_listed(fact)]
+        kept.extend(_distinct(listed)[:_KEPT_PER_FINDING] if listed else group[:1])
     return tuple(kept)
 
 
-def _age(fact: SafetyFact) -> tuple[bool, bool, date, date, str, str, str]:
+def _is_listed(fact: SafetyFact) -> bool:
+    return fact.source.reference.startswith("Condition/")
+
+
+def _distinct(facts: Iterable[SafetyFact]) -> list[SafetyFact]:
+    """One entry per wording, the newest."""
+    kept: dict[str, SafetyFact] = {}
+    for fact in facts:
+        kept.setdefault(fact.value.lower(), fact)
+    return list(kept.values())
+
+
+def _age(fact: SafetyFact) -> tuple[bool, date, date, str, str, str, str]:
     day = fact.when
     moment = day.moment.isoformat() if day is not None and day.moment else ""
-    first, last = (day.first, day.last) if day else (date.min, date.min)
-    current = "(past" not in fact.value
-    return (current, day is not None, first, last, moment, fact.source.reference, fact.source.element)
-
-
-def age_days(fact: SafetyFact, as_of: ClinicalDate) -> int | None:
-    """Days from the fact to the day of judgement; None where the day is not known."""
-    return days_between(fact.when, as_of) if fact.when is not None else None
+    first, last = (day.first, day.last) if day is not None else (date.min, date.min)
+    return (day is not None, first, last, moment, fact.source.reference, fact.source.element, fact.value)
