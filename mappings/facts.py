@@ -202,6 +202,7 @@ class AntigenResult:
     words: tuple[str, ...] = ()
     accession: str = ""
     integrated: bool = False
+    issued: ClinicalDate | None = None
 
 
 @dataclass(frozen=True, slots=True)

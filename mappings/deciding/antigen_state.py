@@ -77,12 +77,21 @@ def _newest_versions(results: list[AntigenResult], weighed: _Weighed) -> list[An
         groups.setdefault((same, result.method), []).append(result)
     kept: list[AntigenResult] = []
     for group in groups.values():
-        newest = [r for r in group if r.amended] or [r for r in group if not r.preliminary] or group
+        newest = _latest([r for r in group if r.amended]) or [r for r in group if not r.preliminary] or group
         kept.extend(newest)
         for result in group:
             if result not in newest:
                 weighed.remarks.append(_aside(result, "was replaced by a later version of the same specimen", "replaced"))
     return kept
+
+
+def _latest(amended: list[AntigenResult]) -> list[AntigenResult]:
+    """Of several amended versions those issued last, where all tell when they were issued."""
+    issued = [r.issued for r in amended if r.issued is not None]
+    if len(amended) < 2 or len(issued) < len(amended):
+        return amended
+    last = max(issued, key=lambda date: (date.last, date.text))
+    return [r for r in amended if r.issued is not None and r.issued.text == last.text]
 
 
 def _weigh(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from mappings.dates import ClinicalDate, before, days_between
 from mappings.facts import (
+    AntigenState,
     CarTInfusion,
     CarTKnowledge,
     Certainty,
@@ -109,7 +110,33 @@ def _sort_events(
             if disease_group == "b-all":
                 course.responses.append(placed)
     _mrd_relapse(facts, reference, course, active, disease_group)
+    if active:
+        active.extend(_from_specimens(facts, reference, active))
     return active, cleared
+
+
+def _from_specimens(facts: Facts, reference: CarTInfusion, active: list[Dated]) -> list[Dated]:
+    """Antigen results on tumour tissue date and confirm a relapse that other evidence states (11.3)."""
+    known = {item.event.source.reference for item in active}
+    found = []
+    for result in facts.antigens:
+        date = result.collected
+        if date is None or reference.last is None or result.collected_is_bound or result.source.reference in known:
+            continue
+        if result.state is AntigenState.UNKNOWN or before(reference.last, date) is not True:
+            continue
+        event = DiseaseEvent(
+            kind=EventKind.MALIGNANT_CELLS,
+            certainty=Certainty.CONFIRMED,
+            when=date,
+            source=result.source,
+            site=result.specimen.value,
+            words=f"{result.antigen.value} {result.state.value} on the specimen",
+            phenotype=True,
+            accession=result.accession,
+        )
+        found.append(Dated(event, date))
+    return found
 
 
 def _place(event: DiseaseEvent, reference: CarTInfusion, course: Course) -> Dated | None:

@@ -13,6 +13,9 @@ from mappings.facts import (
     Antigen,
     AntigenResult,
     AntigenState,
+    Certainty,
+    DiseaseEvent,
+    EventKind,
     Method,
     MonitoringResult,
     Remark,
@@ -123,7 +126,7 @@ class Reader:
             return
         result = self._result(hit, item, antigen, found, context, text)
         into.results.append(result)
-        if uses & {"tumour_antigen"} or self.vocabulary.malignant_cells.any_in(f"{item.names} ; {context.names}"):
+        if result.state is not AntigenState.UNKNOWN and (uses & {"tumour_antigen"} or self.vocabulary.malignant_cells.any_in(f"{item.names} ; {context.names}")):
             into.tumour_cells.append((hit, context, result.source.quote))
 
     def _is_monitoring(self, item: Item, uses: set[str], context: Context, text: str) -> bool:
@@ -241,6 +244,7 @@ class Reader:
             amended=context.amended,
             words=(quote,),
             accession=context.accession,
+            issued=context.issued,
         )
 
     def _monitoring(self, hit: Hit, item: Item, context: Context, text: str) -> MonitoringResult:
@@ -290,6 +294,20 @@ class Component(wire.Struct, gc=False):
             self.dataAbsentReason,
             self.interpretation,
         )
+
+
+def cells_event(hit: Hit, context: Context, quote: str) -> DiseaseEvent:
+    """An antigen stated of malignant cells says that such cells were there (rules 11.3, 11.9)."""
+    return DiseaseEvent(
+        kind=EventKind.MALIGNANT_CELLS,
+        certainty=Certainty.CONFIRMED,
+        when=context.date if not context.date_is_bound else None,
+        source=SourceRef(hit.reference, "value", quote),
+        site=context.specimen.value,
+        words="malignant cells reported",
+        phenotype=True,
+        accession=context.accession or hit.reference,
+    )
 
 
 def values_text(valued: Valued) -> str:

@@ -147,9 +147,19 @@ def read_chart(decoded: Decoded, patient_id: str, recogniser: Recogniser, trigge
         chart.hits.append(hit)
     _note_unowned(chart, unowned)
     chart.index = _index(everything, mine)
+    chart.hits = [_with_medication(hit, chart, recogniser) for hit in chart.hits]
     _drop_repeats(chart)
     chart.seen = _what_was_seen(decoded, chart)
+    if chart.foreign_patient:
+        _refuse_identity(chart)
     return chart
+
+
+def _refuse_identity(chart: Chart) -> None:
+    """The Patient given is not the one asked for: nothing of this input counts, and nothing counts as seen (H-01)."""
+    chart.hits = []
+    reason = "the Patient given is not the patient asked for"
+    chart.seen = {kind: SeenType(kind, "not-seen", 0, reason) for kind in chart.seen}
 
 
 def _find_patient(
@@ -224,6 +234,34 @@ def _hit(resource: Resource, recogniser: Recogniser, triggers: re.Pattern[bytes]
             return None
     status = (resource.status or "").strip().lower()
     return Hit(resource, concepts, f"{kind}/{resource.id}" if resource.id else f"{kind}/?", status)
+
+
+def _with_medication(hit: Hit, chart: Chart, recogniser: Recogniser) -> Hit:
+    """A medication given by reference takes the name and concepts of the Medication it points to."""
+    if not hit.resource.medicationReference or hit.resource.medicationCodeableConcept is not None:
+        return hit
+    reference = wire.peek(hit.resource.medicationReference, wire.Reference)
+    medication = resolve(reference.reference if reference else None, hit.resource, chart)
+    named = medication.code if medication is not None else None
+    if named is None and reference is not None and reference.display:
+        named = wire.Concept(text=reference.display)
+    concepts = recogniser.concepts(named)
+    if named is None or not concepts:
+        return hit
+    hit.resource.medicationCodeableConcept = named
+    return Hit(hit.resource, concepts, hit.reference, hit.status)
+
+
+def resolve(reference: str | None, holder: Resource, chart: Chart) -> Resource | None:
+    """The resource a reference points to: contained, relative, absolute or `urn:uuid:`; None where it is not given."""
+    if not reference:
+        return None
+    if reference.startswith("#"):
+        for inner in wire.peek_list(holder.contained, Resource):
+            if inner.id in (reference, reference[1:]):
+                return inner
+        return None
+    return chart.index.get(reference_key(reference))
 
 
 def _speaks(resource: Resource, triggers: re.Pattern[bytes]) -> bool:

@@ -35,6 +35,7 @@ class Context:
     imaging: bool
     pathology: bool
     names: str
+    issued: ClinicalDate | None = None
 
     @property
     def preliminary(self) -> bool:
@@ -117,6 +118,7 @@ class Surroundings:
             imaging=vocabulary.imaging.any_in(f"{names} ; {kinds}"),
             pathology=bool(hit.of("immunophenotype-report")) or vocabulary.pathology.any_in(f"{names} ; {kinds}"),
             names=names,
+            issued=when.date_at(resource.issued),
         )
 
     def _specimen(self, resource: Resource) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from mappings.dates import ClinicalDate
 from mappings.facts import Facts, PatientFacts, Remark, SourceRef
 from mappings.loading import Knowledge
 from mappings.reading import when, wire
-from mappings.reading.antigens import AntigenReading, Reader
+from mappings.reading.antigens import AntigenReading, Reader, cells_event
 from mappings.reading.car_t import ordered, read_car_t
 from mappings.reading.chart import DECIDING_TYPES, Chart, read_chart
 from mappings.reading.context import Surroundings
@@ -82,6 +82,7 @@ class ChartReader:
             found, remarks = status.read(hit)
             events.extend(found)
             antigens.remarks.extend(remarks)
+        events.extend(cells_event(hit, context, quote) for hit, context, quote in antigens.tumour_cells)
         known = {(result.source.reference, result.antigen) for result in antigens.results}
         counted = {result.source.reference for result in antigens.monitoring}
         for hit in chart.of_type("Observation", "DiagnosticReport", "DocumentReference"):

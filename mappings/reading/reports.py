@@ -21,7 +21,7 @@ from mappings.facts import (
     SourceRef,
     SpecimenKind,
 )
-from mappings.loading import Knowledge
+from mappings.loading import Concept, Knowledge
 from mappings.reading.antigens import TUMOUR_SPECIMENS
 from mappings.reading.chart import Hit
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
@@ -77,6 +77,7 @@ class TextReader:
         into.remarks.extend(remarks)
         if not found:
             return
+        concept = self._named(" ; ".join(passage.text[:_NAME_WITHIN] for passage in found))
         if hit.status in VOID or self.surroundings.void_parent(hit):
             if hit.status != "registered":
                 reason = f"has status “{hit.status}” and proves nothing"
@@ -87,6 +88,8 @@ class TextReader:
             into.remarks.append(Remark("set-aside", other, SourceRef(hit.reference), about="report", code="focus"))
             return
         context = self.surroundings.of(hit)
+        if self._another_malignancy(hit, found, concept, context, into):
+            return
         findings: dict[Antigen, list[tuple[AntigenFinding, Passage, ReportReading]]] = {}
         for passage in found:
             reading = read_report(
@@ -98,7 +101,7 @@ class TextReader:
             for antigen, finding in reading.findings.items():
                 if finding is not None and (hit.reference, antigen) not in known:
                     findings.setdefault(antigen, []).append((finding, passage, reading))
-            self._disease(hit, passage, reading, context, into)
+            self._disease(hit, passage, reading, context, concept, into)
         for antigen, rows in findings.items():
             self._result(hit, antigen, rows, context, into)
 
@@ -145,6 +148,7 @@ class TextReader:
                 amended=context.amended,
                 words=finding.words,
                 accession=context.accession,
+                issued=context.issued,
                 integrated=reading.integrated,
             )
         )
@@ -165,11 +169,19 @@ class TextReader:
         return "does not say that malignant cells were looked at"
 
     def _disease(
-        self, hit: Hit, passage: Passage, reading: ReportReading, context: Context, into: ReportsReading
+        self,
+        hit: Hit,
+        passage: Passage,
+        reading: ReportReading,
+        context: Context,
+        concept: Concept | None,
+        into: ReportsReading,
     ) -> None:
         specimen = self._specimen(context, reading)
         if not context.imaging:
             self._cells(hit, passage, reading, context, specimen, into)
+            if concept is not None and reading.malignancy == "present":
+                self._named_disease(hit, passage, concept, into)
         if reading.lineage in ("myeloid", "mixed"):
             words = SourceRef(hit.reference, passage.element, "; ".join(reading.lineage_words))
             into.lineage_switch.append(Sighting(words, context.date))
@@ -199,7 +211,7 @@ class TextReader:
         """Malignant cells seen or not seen in a specimen, and minimal residual disease (11.9)."""
         tumour = specimen in TUMOUR_SPECIMENS or (context.pathology and specimen is SpecimenKind.UNSPECIFIED)
         kind = None
-        certainty = Certainty.CONFIRMED if tumour else Certainty.STATED
+        certainty = Certainty.CONFIRMED
         if reading.mrd:
             kind = EventKind.MRD_POSITIVE if reading.mrd == "positive" else EventKind.MRD_NEGATIVE
             certainty = Certainty.MRD
@@ -207,8 +219,6 @@ class TextReader:
             kind = EventKind.MALIGNANT_CELLS
         elif reading.malignancy == "absent" and tumour:
             kind = EventKind.NO_MALIGNANCY
-        if kind is EventKind.MALIGNANT_CELLS:
-            self._named_disease(hit, passage, into)
         if kind is not None:
             phenotype = any(finding is not None and finding.state is not AntigenState.UNKNOWN for finding in reading.findings.values())
             into.events.append(
@@ -223,12 +233,32 @@ class TextReader:
                 )
             )
 
-    def _named_disease(self, hit: Hit, passage: Passage, into: ReportsReading) -> None:
+    def _named(self, text: str) -> Concept | None:
+        """The lymphoid malignancy a text names, most telling first; another one only where no B-cell one is named."""
+        found = tuple(c for _, _, c in self.recogniser.phrases.find(text) if c.kind == "diagnosis")
+        lymphoid = tuple(c for c in found if c.attributes.get("scope") != "excluded")
+        return most_telling(lymphoid or found)
+
+    def _another_malignancy(
+        self, hit: Hit, found: list[Passage], concept: Concept | None, context: Context, into: ReportsReading
+    ) -> bool:
+        """A specimen of another cancer says nothing of this disease; a new T-cell malignancy is its own branch (7)."""
+        if context.imaging:
+            return False
+        source = SourceRef(hit.reference, found[0].element)
+        if concept is not None and concept.attributes.get("group") == "t-lineage":
+            quote = SourceRef(hit.reference, found[0].element, concept.label)
+            into.t_cell_malignancy.append(Sighting(quote, context.date))
+            reason = f"is of another malignancy: {concept.label}"
+        elif concept is None and self.vocabulary.other_cancers.any_in(" ; ".join(p.text for p in found)):
+            reason = "is of another cancer"
+        else:
+            return False
+        into.remarks.append(Remark("set-aside", reason, source, about="report", code="other-cancer"))
+        return True
+
+    def _named_disease(self, hit: Hit, passage: Passage, concept: Concept, into: ReportsReading) -> None:
         """The malignancy a report names, for charts whose problem list does not (rules 11.8)."""
-        found = self.recogniser.phrases.find(passage.text[:_NAME_WITHIN])
-        concept = most_telling(tuple(c for _, _, c in found if c.kind == "diagnosis"))
-        if concept is None:
-            return
         attributes = concept.attributes
         into.diagnoses.append(
             Diagnosis(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mappings.dates import ClinicalDate, parse_date
 from mappings.reading import wire
-from mappings.reading.chart import Chart, reference_key
+from mappings.reading.chart import Chart, resolve
 from mappings.reading.wire import Raw, Resource
 
 
@@ -83,18 +83,6 @@ def specimens_of(resource: Resource, chart: Chart) -> list[tuple[wire.Reference,
     for reference in wire.peek_list(resource.specimen, wire.Reference):
         found.append((reference, resolve(reference.reference, resource, chart)))
     return found
-
-
-def resolve(reference: str | None, holder: Resource, chart: Chart) -> Resource | None:
-    """The resource a reference points to: contained, relative, absolute or `urn:uuid:`; None where it is not given."""
-    if not reference:
-        return None
-    if reference.startswith("#"):
-        for inner in wire.peek_list(holder.contained, Resource):
-            if inner.id in (reference, reference[1:]):
-                return inner
-        return None
-    return chart.index.get(reference_key(reference))
 
 
 def collection(specimen: Resource) -> _Collection | None:
