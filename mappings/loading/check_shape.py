@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ _BY_FOLDER = {
     "evidence": "evidence.json",
 }
 _FREE = "lexicon"
+# Schemas that no file of the folder itself is held to.
+_NO_FILE = ("common.json", "overlay.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,19 @@ class Contents:
         return {path: body for path, body in self.files.items() if path.startswith(folder + "/")}
 
 
+@dataclass(frozen=True, slots=True)
+class _Schemas:
+    """The schemas of a folder; equal by bytes, so a judgement is kept by file and schemas."""
+
+    digest: str
+    bodies: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False)
+
+    def for_file(self, path: str) -> str | None:
+        """The name of the schema a file is held to, or none for a stray file."""
+        name = _BY_FOLDER.get(path.partition("/")[0], path)
+        return name if name in self.bodies and path not in _NO_FILE else None
+
+
 def shape_faults(folder: Folder, schemas: Path) -> tuple[Contents, list[Fault]]:
     """Decodes all files; faults of JSON, kind, schema and FHIR, in that order."""
     faults: list[Fault] = []
@@ -51,26 +68,18 @@ def shape_faults(folder: Folder, schemas: Path) -> tuple[Contents, list[Fault]]:
         except ValueError as error:
             faults.append(Fault(path, "", f"is not JSON: {error}", "Restore the file."))
     known = _schemas(schemas, faults)
-    registry: referencing.Registry[Any] = referencing.Registry().with_resources(
-        (body["$id"], DRAFT202012.create_resource(body)) for body in known.values()
-    )
-    for path, body in bodies.items():
-        top = path.partition("/")[0]
-        if top == _FREE:
-            continue
-        schema = known.get(_BY_FOLDER.get(top, path))
-        if schema is None or path in ("common.json", "overlay.json"):
+    judged = [path for path in bodies if path.partition("/")[0] != _FREE]
+    for path in judged:
+        if known.for_file(path) is None:
             faults.append(Fault(path, "", "is no file of the knowledge folder", "Remove it."))
-            continue
-        faults += _against(path, body, schema, registry)
-    needed = {name for name in known if name not in {*_BY_FOLDER.values(), "common.json", "overlay.json"}}
-    faults += [
-        Fault(name, "", "file is missing", "Restore it.") for name in sorted(needed - set(folder.files))
-    ]
+        else:
+            faults += _against(path, folder.files[path], known)
+    needed = set(known.bodies) - {*_BY_FOLDER.values(), *_NO_FILE} - set(folder.files)
+    faults += [Fault(name, "", "file is missing", "Restore it.") for name in sorted(needed)]
     if not faults:
-        faults = list(_fhir_faults(bodies))
-    ids = tuple(known["category.json"]["properties"]["id"]["enum"]) if "category.json" in known else ()
-    return Contents(bodies, ids), faults
+        faults = [fault for path in judged for fault in _fhir_faults(path, folder.files[path])]
+    category = known.bodies.get("category.json", {"properties": {"id": {"enum": ()}}})
+    return Contents(bodies, tuple(category["properties"]["id"]["enum"])), faults
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -81,37 +90,57 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return body
 
 
-def _schemas(folder: Path, faults: list[Fault]) -> dict[str, Any]:
+def _schemas(folder: Path, faults: list[Fault]) -> _Schemas:
     found: dict[str, Any] = {}
+    total = hashlib.sha256()
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        raw = path.read_bytes()
+        total.update(path.name.encode() + b"\0" + raw)
         try:
-            found[path.name] = json.loads(path.read_bytes())
+            found[path.name] = json.loads(raw)
         except ValueError as error:
             faults.append(Fault(f"schemas/{path.name}", "", f"is not JSON: {error}", "Restore the file."))
     if not found:
         faults.append(Fault("schemas", "", "there are no schemas", "Restore the folder."))
-    return found
+    return _Schemas(total.hexdigest(), found)
 
 
-def _against(path: str, body: Any, schema: Any, registry: referencing.Registry[Any]) -> Iterator[Fault]:
-    validator = jsonschema.Draft202012Validator(schema, registry=registry)
-    for error in sorted(validator.iter_errors(body), key=lambda e: list(map(str, e.absolute_path))):
-        field = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path).lstrip(".")
-        yield Fault(path, field, error.message[:300], f"See schemas/{schema['$id'].rsplit('/', 1)[-1]}.")
+@lru_cache(maxsize=4)
+def _registry(schemas: _Schemas) -> referencing.Registry[Any]:
+    empty: referencing.Registry[Any] = referencing.Registry()
+    return empty.with_resources(
+        (body["$id"], DRAFT202012.create_resource(body)) for body in schemas.bodies.values()
+    )
 
 
-def _fhir_faults(bodies: Mapping[str, Any]) -> Iterator[Fault]:
+@lru_cache(maxsize=4096)
+def _against(path: str, raw: bytes, schemas: _Schemas) -> tuple[Fault, ...]:
+    name = schemas.for_file(path) or ""
+    validator = jsonschema.Draft202012Validator(schemas.bodies[name], registry=_registry(schemas))
+    errors = sorted(validator.iter_errors(json.loads(raw)), key=lambda e: list(map(str, e.absolute_path)))
+    return tuple(
+        Fault(path, _field_of(error.absolute_path), error.message[:300], f"See schemas/{name}.")
+        for error in errors
+    )
+
+
+def _field_of(place: Iterable[str | int]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+
+
+@lru_cache(maxsize=4096)
+def _fhir_faults(path: str, raw: bytes) -> tuple[Fault, ...]:
     from fhir.resources.R4B.conceptmap import ConceptMap
     from fhir.resources.R4B.valueset import ValueSet
     from pydantic import ValidationError
 
     models: dict[str, Any] = {"value_sets": ValueSet, "concept_maps": ConceptMap}
-    for path, body in bodies.items():
-        model = models.get(path.partition("/")[0])
-        if model is None:
-            continue
-        try:
-            model.model_validate(body)
-        except ValidationError as error:
-            first = error.errors()[0]
-            yield Fault(path, ".".join(map(str, first["loc"])), first["msg"], "Correct it to FHIR R4.")
+    model = models.get(path.partition("/")[0])
+    if model is None:
+        return ()
+    try:
+        model.model_validate(json.loads(raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        return (Fault(path, ".".join(map(str, first["loc"])), first["msg"], "Correct it to FHIR R4."),)
+    return ()
