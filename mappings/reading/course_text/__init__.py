@@ -23,8 +23,8 @@ TEXT_CAP = 256 * 1024
 def read_course(text: str, lexicon: Mapping[str, Any] | None = None) -> CourseReading:
     """The statements of a report or note about relapse, response and course, each with its exact words.
 
-    `lexicon` maps a file name without ending ("course_en") to its decoded JSON; without it the lists that ship
-    are used. Only the first 256 kB of a text are read, then `cut` is set.
+    `lexicon` maps a file name without ending ("course_en") to its decoded JSON; without it the packaged
+    lists are used. Only the first 256 kB of a text are read, then `cut` is set.
     """
     cut = len(text) > TEXT_CAP
     if cut:

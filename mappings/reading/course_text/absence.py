@@ -1,4 +1,4 @@
-"""Sentences that say no malignancy was found: a strong denial whose object is the disease itself (rules 11.9)."""
+"""Sentences that say no malignancy was found: a strong denial of the disease itself (rules 11.9)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_OBJECT = 9
 
 
 def absence_statement(scope: Scope, build: Callable[..., CourseStatement]) -> CourseStatement | None:
-    """The statement that no malignancy was found, or None: "no progression" and "no CNS disease" are not that."""
+    """The statement that no malignancy was found, or None: "no CNS disease" is not that."""
     sentence = scope.sentence
     if sentence.section in {"history", "family"} or sentence.tagged(
         "weakening", "other-cancer", "family", "donor"

@@ -99,7 +99,7 @@ def _grade(words: Words, at: int) -> int:
     word = words.text[at]
     plain = _GRADE.match(word)
     if plain:
-        decimal = words.after(at) in {".", ","}
+        decimal = at + 1 < len(words.text) and words.after(at) in {".", ","}
         below = words.before[at].strip().endswith(("<", ">"))
         return 0 if decimal or below else int(plain[1])
     original = words.source[words.original(words.start[at])]
@@ -131,7 +131,7 @@ def _extent(words: Words, sentence: Sentence, at: int, grade: int) -> tuple[int,
 
 
 def change_beside(sentence: Sentence) -> str:
-    """Growth or shrinkage said in the sentence; empty where neither, both, or "unchanged" is said (rules 11.9)."""
+    """Growth or shrinkage said in the sentence; empty for neither, both or "unchanged" (rules 11.9)."""
     if sentence.tagged("unchanged"):
         return ""
     growth, shrinkage = sentence.tagged("growth"), sentence.tagged("shrinkage")

@@ -1,4 +1,4 @@
-"""Judges each word of the course in its sentence: said or not, sure or not, now or then, of what (rules 11.9)."""
+"""Judges each word of the course in its sentence: said, sure, now, and of what (rules 11.9)."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Judge:
         )  # fmt: skip
 
     def _is_abbreviation(self, scope: Scope, hit: Hit) -> bool:
-        """PD, CR and the like count in capitals, beside words of response, and not as laboratory or ECG values."""
+        """PD, CR and the like count in capitals beside words of response, not as laboratory or ECG values."""
         start, end = self.words.span(hit.first, hit.last)
         if not self.words.source[start : min(end, start + 2)].isupper():
             return False
@@ -165,9 +165,9 @@ class Judge:
         )  # fmt: skip
 
     def _statement(
-        self, scope: Scope, kind: str, first: int, last: int, *, certainty: str = "stated", time: str = "current",
-        about: str = "this-disease", deauville: int | None = None, change: str = "", after_car_t: bool = False,
-        dated: str = "",
+        self, scope: Scope, kind: str, first: int, last: int, *, certainty: str = "stated",
+        time: str = "current", about: str = "this-disease", deauville: int | None = None, change: str = "",
+        after_car_t: bool = False, dated: str = "",
     ) -> CourseStatement:  # fmt: skip
         start, end = self.words.span(scope.sentence.first, scope.sentence.last)
         if end - start > _QUOTE:
@@ -194,7 +194,7 @@ def _implied(statement: CourseStatement, term: Term) -> list[CourseStatement]:
 
 
 def _one_state(scope: Scope, said: list[tuple[Hit, CourseStatement]]) -> list[CourseStatement]:
-    """Of a sentence that tells a course ("CR at month 1, relapse at month 6") only the last state is the present."""
+    """Of a sentence that tells a course ("CR, then relapse") only the last state is the present."""
     from dataclasses import replace
 
     states = [

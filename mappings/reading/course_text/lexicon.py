@@ -67,7 +67,7 @@ _BUILT: dict[int, tuple[object, CourseLexicon]] = {}
 
 
 def lexicon_from(given: Mapping[str, Any] | None) -> CourseLexicon:
-    """The lexicon given by the caller (file name without ending -> decoded JSON), built once, or the packaged one."""
+    """The lexicon given by the caller (file name -> decoded JSON), built once, or the packaged one."""
     if given is None or not any(name in given for name in LANGUAGES):
         return packaged_lexicon()
     kept = _BUILT.get(id(given))
@@ -98,7 +98,8 @@ def build_lexicon(decoded: Mapping[str, Any]) -> CourseLexicon:
         abbreviations |= {" ".join(phrase_words(a)).rpartition(" ")[2] for a in data["abbreviations"]}
         for part, words in data["deauville"].items():
             deauville.setdefault(part, set()).update(" ".join(phrase_words(w)) for w in words)
-    first_words |= {"deauville", "5ps"} | deauville.get("names", set()) | _absence_words(decoded)
+    first_words |= {"d1", "d2", "d3", "d4", "d5"} | deauville.get("names", set())
+    first_words |= _absence_words(decoded)
     return CourseLexicon(
         root=root,
         headings=headings,

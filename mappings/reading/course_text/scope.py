@@ -60,14 +60,15 @@ class Scope:
         return None
 
     def near(self, first: int, last: int, before: int, after: int, *tags: str) -> Hit | None:
-        """A hit with one of the tags within so many words of the words `first` to `last`, in the same clause."""
+        """A hit with one of the tags so near to the words `first` to `last`, in the same clause."""
         start, end = self.clause(first, last)
         for hit in self._hits:
             if hit.tags.isdisjoint(tags) or hit.last < start or hit.first > end:
                 continue
-            if (hit.last < first and first - hit.last <= before) or (
-                hit.first > last and hit.first - last <= after
-            ):
+            ahead = hit.last < first and first - hit.last <= before
+            behind = hit.first > last and hit.first - last <= after
+            apart = range(hit.last + 1, first + 1) if ahead else range(last + 1, hit.first + 1)
+            if (ahead or behind) and self._commas.isdisjoint(apart):
                 return hit
         return None
 
@@ -93,7 +94,7 @@ class Scope:
         return not any("scope-end" in h.tags and start <= h.first and h.last < place for h in self._hits)
 
     def _list_goes_on(self, comma: int, place: int) -> bool:
-        """Whether the words from `comma` are one more item of a list: "no relapse, progression or transformation"."""
+        """Whether the words from `comma` are one more item of a list: "no relapse, progression or ..."."""
         if any("list" in h.tags and h.first == comma for h in self._hits):
             return True
         term = next((h for h in self._hits if h.first <= place <= h.last), None)

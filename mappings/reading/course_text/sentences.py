@@ -85,7 +85,7 @@ def _ends(words: Words, first: int, last: int, lexicon: CourseLexicon) -> bool:
 
 
 def _continues(words: Words, at: int, place: int) -> bool:
-    """Whether a line that begins with word `at` goes on with the sentence: small letter and no label of its own."""
+    """Whether a line that begins with word `at` goes on with the sentence: small letter, no label."""
     letter = words.source[place]
     if not letter.islower():
         return False

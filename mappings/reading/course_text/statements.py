@@ -10,11 +10,12 @@ class CourseStatement:
     """One thing a report or note says about the course of a disease (rules 7, 11.3, 11.9).
 
     `kind`: relapse, progression, refractory, partial-response, response, remission, stable, undetermined,
-    no-malignancy, new-episode, cns, isolated-cns, transformation, lineage-switch, t-cell-malignancy, localised,
-    disseminated. `certainty`: stated or suspected. `time`: current, or prior where the text tells history or
-    does not say that it speaks of now. `about`: this-disease, other-cancer or family. `change`: growth or
-    shrinkage beside a Deauville score. `after_car_t`: the words place it after CAR T cells. `dated`: the date
-    written beside it, as written. `section`: kind of heading it stands under. `span` lies in the text given.
+    no-malignancy, new-episode, cns, isolated-cns, transformation, lineage-switch, t-cell-malignancy,
+    localised, disseminated. `certainty`: stated or suspected. `time`: current, or prior where the text
+    tells history or does not say that it speaks of now. `about`: this-disease, other-cancer or family.
+    `change`: growth or shrinkage beside a Deauville score. `after_car_t`: the words place it after CAR
+    T cells. `dated`: the date written beside it, as written. `section`: kind of heading it stands
+    under. `span` lies in the text given.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Of what a word of the course is said: this lymphoma or leukaemia, another cancer, a relative, or no cancer."""
+"""Of what a word of the course is said: this disease, another cancer, a relative, or no cancer."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from mappings.reading.course_text.scope import Scope
 from mappings.reading.course_text.sentences import Hit
 
 THIS, OTHER, FAMILY, NOTHING = "this-disease", "other-cancer", "family", ""
-_PATHWAY = frozenset({"disease", "manifestation", "other-cancer", "benign", "car-t", "prior-line"})
+# These name a malignancy of their own: myeloid words beside a lineage switch are part of it.
+_OWN = frozenset({"lineage-switch", "t-cell-malignancy", "transformation"})
 
 
 def subject_of(scope: Scope, hit: Hit, term: Term, other_before: bool) -> str:
-    """`this-disease`, `other-cancer`, `family`, or empty where the word says nothing of a cancer (rules 11.9, 11.14)."""
+    """`this-disease`, `other-cancer`, `family`, or empty where no cancer is meant (rules 11.9, 11.14)."""
     sentence = scope.sentence
     if sentence.section == "family" or scope.before(hit.first, "family", reach=12):
         return FAMILY
     if scope.before(hit.first, "donor", reach=8) or scope.after(hit.last, "donor", reach=4):
         return NOTHING
+    if term.kind in _OWN:
+        return THIS
     if term.form in {"lesion", "extent"} or (term.form == "phrase" and term.kind not in {"refractory"}):
         return _other_cancer(scope, hit, other_before)
     if term.form == "abbreviation":
@@ -89,7 +92,7 @@ def _adjective(scope: Scope, hit: Hit) -> str:
                 return THIS
             if "benign" in found.tags:
                 return NOTHING
-    if "relapsed" == scope.words.text[hit.last]:
+    if scope.words.text[hit.last] == "relapsed":
         return _verb(scope, hit, False)
     return NOTHING
 
@@ -117,7 +120,6 @@ def _verb(scope: Scope, hit: Hit, other_before: bool) -> str:
 
 def _other_cancer(scope: Scope, hit: Hit, other_before: bool) -> str:
     """Another cancer's name decides where it stands nearer than this disease's, or alone."""
-    start, end = scope.clause(hit.first, hit.last)
     others = [_distance(h, hit) for h in scope.sentence.hits if "other-cancer" in h.tags and not h.terms]
     own = [
         _distance(h, hit)

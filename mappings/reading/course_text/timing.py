@@ -1,4 +1,4 @@
-"""Whether a statement speaks of now or of earlier, and whether it places itself after CAR T cells (rules 11.3)."""
+"""Whether a statement speaks of now or earlier, and whether it stands after CAR T cells (rules 11.3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _DATE = re.compile(
     r"|[a-z]{3,10}\.? (?:19|20)\d\d|(?:19|20)\d\d)\b"
 )
 _STATES = frozenset({"response", "remission", "partial-response", "stable"})
-_LEAD_IN = 2
+_LEAD_IN = 4
+_NAME = 9
+_LEADS = frozenset({"hedge", "hedge-adjacent", "assert"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,16 @@ def time_of(scope: Scope, hit: Hit, term: Term, calendar: Calendar) -> When:
     elif old and not (after and year == calendar.latest_year):
         current = False
     elif term.kind in _STATES:
-        current = scope.before(hit.first, "past-response", reach=3) is None and not _history(scope, hit, now)
+        current = scope.before(hit.first, "past-response", reach=3, label=True) is None and not _history(
+            scope, hit, now
+        )
     else:
         current = _is_now(scope, hit, term, after, now)
     return When("current" if current else "prior", after, dated)
 
 
 def _is_now(scope: Scope, hit: Hit, term: Term, after: bool, now: bool) -> bool:
-    if _old_line(scope, hit) and not after:
+    if (_old_line(scope, hit) and not after) or (_both(scope, hit) and not now):
         return False
     if term.form == "adjective" and not after and not _as_diagnosis(scope, hit):
         return False
@@ -92,16 +96,16 @@ def _old_line(scope: Scope, hit: Hit) -> bool:
     )
 
 
+def _both(scope: Scope, hit: Hit) -> bool:
+    """ "Relapsed/refractory" labels the disease that was treated; it is not an event."""
+    words = scope.words
+    return words.before[hit.first] in {"/", " / "} or words.after(hit.last) in {"/", " / "}
+
+
 def _as_diagnosis(scope: Scope, hit: Hit) -> bool:
-    """Whether an adjective stands in a diagnosis: under that heading, after "consistent with", or in first place."""
+    """Whether an adjective stands in a diagnosis: under that heading, asserted, or in first place."""
     words, sentence = scope.words, scope.sentence
-    following = words.text[hit.last + 1] if hit.last < sentence.last else ""
-    both = following == "refractory" or words.before[hit.first] == "/" or words.after(hit.last).strip() == "/"
-    if (
-        both
-        or scope.after(hit.last, "history-after", reach=14)
-        or any("history-after" in h.tags for h in sentence.hits)
-    ):
+    if any("history-after" in h.tags and h.first > hit.last for h in sentence.hits):
         return False
     if scope.before(hit.first, "history", reach=6) or scope.before(hit.first, "patient", reach=4):
         return False
@@ -112,16 +116,17 @@ def _as_diagnosis(scope: Scope, hit: Hit) -> bool:
     start, _ = scope.clause(hit.first, hit.last)
     lead = hit.first - start
     ahead = [h for h in sentence.hits if start <= h.first < hit.first]
-    return (
-        lead <= _LEAD_IN + 2 if any("disease" in h.tags for h in ahead) else lead == 0 and _opens(scope, hit)
-    )
+    if any("disease" in h.tags for h in ahead):  # "DLBCL, relapsed"
+        return lead <= _LEAD_IN or (lead <= _NAME and words.before[hit.first].strip() in {",", "("})
+    plain = sum(h.last - h.first + 1 for h in ahead if h.tags & _LEADS)
+    return lead == plain and _opens(scope, hit, start)
 
 
-def _opens(scope: Scope, hit: Hit) -> bool:
+def _opens(scope: Scope, hit: Hit, start: int) -> bool:
     """Whether the word begins a sentence, or follows the colon or dash of a label such as a site."""
-    if hit.first == scope.sentence.first:
+    if start == scope.sentence.first:
         return scope.sentence.line_start or scope.sentence.section == "findings"
-    gap = scope.words.before[hit.first]
+    gap = scope.words.before[start]
     return ":" in gap or " - " in gap
 
 

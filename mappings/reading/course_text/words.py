@@ -13,8 +13,10 @@ _SAME = {
     "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-", "\u2212": "-",
     "\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"', "\u2022": "*", "\u00b7": "*",
     "\u2610": "[ ]", "\u2611": "[x]", "\u2612": "[x]", "\u25a1": "[ ]", "\u25cb": "[ ]", "\u25a0": "[x]",
-    "\u00df": "ss", "\u0153": "oe", "\u00e6": "ae", "\u0152": "oe", "\u00c6": "ae", "\ufb01": "fi", "\ufb02": "fl",
-    "\u00ad": "", "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": "", "\u2192": ">", "\u2265": ">", "\u2264": "<",
+    "\u00df": "ss", "\u0153": "oe", "\u00e6": "ae",
+    "\u0152": "oe", "\u00c6": "ae", "\ufb01": "fi", "\ufb02": "fl",
+    "\u00ad": "", "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": "",
+    "\u2192": ">", "\u2265": ">", "\u2264": "<",
 }  # fmt: skip
 
 
@@ -35,7 +37,7 @@ def fold_word(text: str) -> str:
 
 
 def fold(text: str) -> tuple[str, list[int] | None]:
-    """Folded text and, for each of its characters, the place in the original (None where they are the same)."""
+    """Folded text and, for each character, its place in the original (None where they are the same)."""
     if text.isascii():
         return text.lower(), None
     pieces: list[str] = []
