@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from mappings.reading.report.layout import Line
 from mappings.reading.report.model import Claim
 from mappings.reading.report.pairs import POPULATIONS, Pair, Value, pairs_of
+from mappings.reading.report.quantity import Step, band, quantity
 from mappings.reading.report.tokens import Token
+from mappings.reading.report.tokens import number as to_number
 from mappings.reading.report.words import Words
 
-_PASSIVE = frozenset(("panel", "plan", "gene", "therapy", "count", "control"))
+_PASSIVE = frozenset(("panel", "plan", "gene", "therapy", "count", "control", "legend"))
 _YEAR = re.compile(r"(?:19|20)\d\d$")
 
 
@@ -43,6 +45,13 @@ class Story:
     bare_percent: bool = False
     last: list[Claim] = field(default_factory=list)
     two: bool = False
+    mrd: str = ""
+    large: bool = False
+    scale: tuple[Step, ...] = ()
+    hscore: bool = False
+    mfi: bool = False
+    denominator: float = 0.0
+    mrd_text: bool = False
 
     def mention(self, antigen: str, why: str, start: int, end: int) -> None:
         """Notes an antigen that was named without a usable result."""
@@ -71,7 +80,7 @@ def sentences_of(tokens: list[Token], lines: list[Line], text: str, words: Words
             close(at)
         elif token.text == "." and _stops(tokens, index, text, words):
             close(at)
-        elif token.start >= lines[at].body or token.kind == "m":
+        else:
             current.append(token)
     if lines:
         close(at)
@@ -84,7 +93,7 @@ def _stops(tokens: list[Token], index: int, text: str, words: Words) -> bool:
     if following[:1] and not following[0].isspace():
         return False
     before = tokens[index - 1] if index else None
-    return not (before is not None and before.end == tokens[index].start and before.text in words.abbreviations and following.strip()[:1].islower())
+    return not (before is not None and before.end == tokens[index].start and before.text in words.abbreviations and (following.strip()[:1].islower() or following.strip()[:1].isdigit()))
 
 
 def _group(sentence: Sentence) -> None:
@@ -107,18 +116,15 @@ def _group(sentence: Sentence) -> None:
 
 def read_sentence(sentence: Sentence, story: Story) -> None:
     """Adds the claims of one sentence to the story."""
-    _group(sentence)
     tokens = sentence.tokens
+    _name_cells(tokens, story.large)
+    _group(sentence)
     dropped = _drop_names(tokens, sentence, story)
+    _verbs(tokens, dropped)
     _malignancy(sentence, story)
-    pairs = [p for p in pairs_of([t for i, t in enumerate(tokens) if i not in dropped] if dropped else tokens)]
-    if dropped:
-        kept = [i for i in range(len(tokens)) if i not in dropped]
-        for pair in pairs:
-            pair.index = kept[pair.index]
-            for value in pair.values:
-                value.index = kept[value.index] if value.how != "moved" else value.index
+    pairs = pairs_of(tokens, dropped)
     times = _times(sentence, story)
+    _denominator(tokens, story)
     _method(tokens, story, sentence)
     made: list[Claim] = []
     others = any(p.values or p.token.sign for p in pairs)
@@ -130,16 +136,59 @@ def read_sentence(sentence: Sentence, story: Story) -> None:
     named = [t for t in tokens if t.kind in POPULATIONS]
     if named and sentence.first:
         story.carried_pop = _lead(sentence) if (not made or tokens[-1].text == ":" or sentence.section != "") else story.carried_pop
+    _carry_time(sentence, story, bool(made))
     if made:
         story.last = made
     elif not any(p.values for p in pairs):
         _afterthought(sentence, story)
 
 
+def _name_cells(tokens: list[Token], large: bool) -> None:
+    """A bare "B cells" takes its meaning from the words before it: clonal, large, kappa; else it stays open."""
+    for index, token in enumerate(tokens):
+        if token.kind not in ("cells", "small"):
+            continue
+        if token.kind == "small":
+            token.kind = "norm" if large else "mal"
+            around = {t.kind for t in tokens[max(0, index - 3) : index]}
+            behind = {t.text for t in tokens[index + 1 : index + 7]}
+            if behind & {"polytypic", "polyclonal", "reactive", "edge", "rim"} or {t.text for t in tokens[max(0, index - 2) : index]} & {"few", "rare", "scattered", "residual", "occasional"}:
+                token.kind = "norm"
+            if "mal" not in around:
+                continue
+        for before in reversed(tokens[max(0, index - 4) : index]):
+            if before.kind in ("mal", "norm"):
+                token.kind = before.kind
+                break
+            if before.text in ("large", "kappa", "lambda", "κ", "λ", "grosse", "große", "grandes"):
+                token.kind = "mal"
+                break
+            if before.text in (",", ";", ":") or before.kind in ("m", "prep", "but"):
+                break
+
+
+def _verbs(tokens: list[Token], dropped: set[int]) -> None:
+    """Verbs that state a result only by their object, and "with" before a marker."""
+    for index, token in enumerate(tokens):
+        if token.kind == "verbpos":
+            following = [t.kind for t in tokens[index + 1 : index + 5]]
+            token.kind = "pos" if "mal" in following and "norm" not in following else "w"
+        elif token.text in ("with", "mit", "avec", "con") and token.kind == "w":
+            after = index + 1
+            while after < len(tokens) and tokens[after].kind in ("pos", "low") and after <= index + 2:
+                after += 1
+            if after < len(tokens) and tokens[after].kind == "m" and after not in dropped:
+                token.kind = "wpos"
+        elif token.kind == "w" and token.text in ("t", "nk") and index + 1 < len(tokens) and tokens[index + 1].kind == "pct":
+            token.kind = "norm"
+
+
 def _lead(sentence: Sentence) -> str:
     for token in sentence.tokens:
         if token.kind in ("mal", "norm"):
             return token.kind
+        if token.kind == "cells":
+            return "norm"
         if token.kind == "absent":
             return ""
     return ""
@@ -200,14 +249,19 @@ def _name_only(tokens: list[Token], index: int, token: Token) -> str:
 
 def _malignancy(sentence: Sentence, story: Story) -> None:
     """Notes where malignant cells are said to be, or not to be, in this specimen (narrative rule 2)."""
-    if sentence.section in ("history", "plan", "therapy", "panel"):
+    if sentence.section in ("history", "plan", "therapy", "panel", "legend"):
         return
     tokens = sentence.tokens
     kinds = [t.kind for t in tokens]
+    if "mrdw" in kinds:
+        story.mrd_text = True
+        _mrd(tokens, kinds, story)
+    elif story.mrd_text and sentence.section == "conclusion" and "m" not in kinds and kinds and set(kinds[:4]) & {"neg", "nonefound"}:
+        story.absent.append((tokens[0].start, tokens[-1].end))
     past, hedged = False, False
     for index, token in enumerate(tokens):
         kind = token.kind
-        if kind == "absent":
+        if kind == "absent" or (kind == "nonefound" and set(kinds[:index]) & {"mal", "dx"} and not set(kinds[:index]) & {"norm"}):
             story.absent.append((token.start, token.end))
         elif kind == "history":
             past = True
@@ -217,18 +271,60 @@ def _malignancy(sentence: Sentence, story: Story) -> None:
             group = sentence.group_kinds[sentence.groups[index]]
             hedged = bool(group & {"hedge", "pending"}) and kind != "mrdpos"
             negated = any(k in ("negator", "op_neg", "absent") for k in kinds[max(0, index - 3) : index])
-            after = kinds[index + 1 : index + 4]
-            if kind == "mal" and ("failed" in after[:2] or after[:1] == ["neg"] and "m" not in kinds):
+            after = [t.kind for t in tokens[index + 1 : index + 6] if t.kind != "w" or t.text in (",", ";")]
+            if kind == "mal" and after[:1] in (["neg"], ["nonefound"]) and (after[:1] == ["nonefound"] or "m" not in kinds):
                 story.absent.append((token.start, token.end))
                 continue
-            if not (past or hedged or negated):
+            near = [k for k in kinds[max(0, index - 4) : index] if k != "w"]
+            if near[-1:] == ["negator"] or (near[-1:] in (["m"], ["neg"], ["pos"]) and "negator" in near):
+                story.absent.append((token.start, token.end))
+            elif not (past or hedged or negated):
                 story.present.append((token.start, token.end, kind != "dx"))
+
+
+def _carry_time(sentence: Sentence, story: Story, made: bool) -> None:
+    """A heading line that names an outside, older or other person's result rules the lines under it."""
+    tokens = sentence.tokens
+    kinds = {t.kind for t in tokens}
+    if "current" in kinds or (sentence.section and sentence.section != "history" and sentence.first):
+        story.carried_past = False
+    elif not made and "history" in kinds and tokens[-1].text == ":":
+        story.carried_past = True
+    elif not made and sentence.first and tokens[0].kind == "history" and tokens[0].text.startswith("donor"):
+        story.carried_past = True
+    elif story.carried_past and kinds & {"dx"} and sentence.first and not made:
+        story.carried_past = False
+
+
+def _year_of_past(tokens: list[Token], year: Token) -> bool:
+    at = next(i for i, t in enumerate(tokens) if t is year)
+    before = tokens[at - 1] if at else None
+    after = tokens[at + 1] if at + 1 < len(tokens) else None
+    if after is not None and after.text in ("biopsy", "node", "sample", "marrow", "specimen", "tumour", "tumor", "case"):
+        return True
+    return before is not None and (before.kind in ("prep", "dx", "and") or before.text in ("(", "since", "in", "from", "dated", ","))
+
+
+def _mrd(tokens: list[Token], kinds: list[str], story: Story) -> None:
+    at = kinds.index("mrdw")
+    for index in range(at + 1, min(len(tokens), at + 9)):
+        kind, token = kinds[index], tokens[index]
+        if kind == "m":
+            return
+        if kind in ("neg", "nonefound") or (kind == "pct" and token.hi < 0.011 and token.text[0] in "<0"):
+            story.absent.append((tokens[at].start, token.end))
+            story.mrd = "negative"
+            return
+        if kind == "pos" or kind == "pct":
+            story.present.append((tokens[at].start, token.end, True))
+            story.mrd = "positive"
+            return
 
 
 def _times(sentence: Sentence, story: Story) -> dict[int, str]:
     """Past or present for every group of the sentence (narrative rule 3)."""
     out: dict[int, str] = {}
-    running = "past" if sentence.section == "history" else ""
+    running = "past" if sentence.section == "history" or story.carried_past else ""
     seen_marker = False
     deep = 0
     for token, group in zip(sentence.tokens, sentence.groups, strict=True):
@@ -241,9 +337,9 @@ def _times(sentence: Sentence, story: Story) -> dict[int, str]:
         kind = token.kind
         if kind == "m":
             seen_marker = True
-        if kind == "history" or (kind == "num" and _YEAR.match(token.text)):
+        if kind == "history" or (kind == "num" and _YEAR.match(token.text) and _year_of_past(sentence.tokens, token)):
             out[group] = "past"
-            if not seen_marker and not deep:
+            if not seen_marker:
                 running = "past"
         elif kind == "current":
             if out.get(group) != "past" or kind == "current":
@@ -252,6 +348,19 @@ def _times(sentence: Sentence, story: Story) -> dict[int, str]:
                 running = "now"
         out.setdefault(group, running)
     return out
+
+
+def _denominator(tokens: list[Token], story: Story) -> None:
+    """How many malignant cells were counted, where markers are then given as numbers of cells."""
+    first = next((i for i, t in enumerate(tokens) if t.kind == "m"), len(tokens))
+    lead = tokens[:first]
+    kinds = [t.kind for t in lead]
+    if "num" not in kinds:
+        return
+    if "norm" in kinds and first == len(tokens):
+        story.denominator = 0.0
+    elif "mal" in kinds and any(t.text in ("events", "cells", "counted", "zellen") or t.text.endswith("cells") for t in lead):
+        story.denominator = to_number(next(t for t in lead if t.kind == "num").text)
 
 
 def _method(tokens: list[Token], story: Story, sentence: Sentence) -> None:
@@ -266,7 +375,7 @@ def _claim(pair: Pair, sentence: Sentence, story: Story, times: dict[int, str], 
     claim = Claim(token.val, "unk", token.start, token.end, section=sentence.section, line=sentence.line, order=token.start)
     _state(pair, claim, sentence, story, others)
     claim.pop = _population(pair, sentence, story)
-    own = [times.get(g, "") for g in groups]
+    own = [times.get(g, "") for g in range(min(groups), max(groups) + 1)]
     claim.past = "past" in own and not ("now" in own and times.get(sentence.groups[pair.index]) == "now")
     claim.current = "now" in own
     claim.method = _near_method(pair, sentence) or story.method
@@ -293,12 +402,14 @@ def _mode(pair: Pair, claim: Claim, sentence: Sentence, kinds: set[str], groups:
     following = sentence.group_kinds.get(last + 1, set())
     if not following & {"m"}:
         kinds = kinds | (following & {"hedge", "artefact", "withdrawn"})
+    if _taken_back(pair, claim, sentence):
+        return
     if claim.value == "unk":
         return
-    if pair.void:
+    if pair.void or kinds & {"nonefound"} or {t.kind for t in sentence.tokens} & {"nonefound"} and claim.pop == "mal":
         claim.value, claim.reason = "unk", "no-malignancy"
-    elif "withdrawn" in kinds and not ("correction" in kinds and claim.corrects):
-        claim.value, claim.reason, claim.strong = "unk", "withdrawn", True
+    elif pair.token.sign and _selecting(pair, sentence):
+        claim.value, claim.reason, claim.mention = "unk", "panel", True
     elif "artefact" in kinds:
         claim.value, claim.reason, claim.strong = "unk", "artefact", True
     elif "hedge" in kinds:
@@ -312,6 +423,31 @@ def _mode(pair: Pair, claim: Claim, sentence: Sentence, kinds: set[str], groups:
     elif "cyto" in kinds or pair.token.sub in ("c", "cy", "cyt", "ic"):
         claim.reason = "cytoplasmic"
         claim.value = "unk"
+
+
+def _taken_back(pair: Pair, claim: Claim, sentence: Sentence) -> bool:
+    """A result that its own sentence withdraws: what stands before the word, or all after it when nothing does."""
+    at = next((i for i, t in enumerate(sentence.tokens) if t.kind == "withdrawn"), -1)
+    if at < 0:
+        return False
+    before = any(t.kind == "m" and t.val for t in sentence.tokens[:at])
+    if pair.index < at or not before:
+        claim.value, claim.reason, claim.strong, claim.mention = "unk", "withdrawn", True, False
+        return True
+    return False
+
+
+def _selecting(pair: Pair, sentence: Sentence) -> bool:
+    """A signed marker that only names the cells looked at: "on CD19+ cells", "the CD19+ gate" (narrative rule 13)."""
+    tokens = sentence.tokens
+    after = [t.text for t in tokens[pair.index + 1 : pair.index + 2]]
+    before = tokens[pair.index - 1] if pair.index else None
+    if after and after[0] in ("gate", "gates", "gated"):
+        return True
+    while before is not None and before.kind == "m":
+        at = next(i for i, t in enumerate(tokens) if t is before)
+        before = tokens[at - 1] if at else None
+    return bool(after) and after[0] in ("cells", "events") and before is not None and (before.kind == "prep" or before.text in ("among", "gated", "on"))
 
 
 def _population(pair: Pair, sentence: Sentence, story: Story) -> str:
@@ -340,6 +476,8 @@ def _population(pair: Pair, sentence: Sentence, story: Story) -> str:
             return token.kind
     if any(t.kind == "dx" for t in tokens):
         return "mal"
+    if any(t.kind == "cells" for t in tokens):
+        return "norm"
     if sentence.section == "control":
         return "norm"
     return story.carried_pop
@@ -348,8 +486,16 @@ def _population(pair: Pair, sentence: Sentence, story: Story) -> str:
 def _state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, others: bool) -> None:
     policy = story.words.policy
     values = [v for v in pair.values if v.how != "later"]
+    later = [v for v in pair.values if v.how == "later" and v.pop != "norm"]
+    if later and values and _later(later, values, claim, sentence):
+        return
     values = [v for v in values if v.pop != "norm"] or values
     states = {v.state for v in values}
+    if pair.number is not None and story.denominator and values and pair.percent is None:
+        following = sentence.tokens[pair.index + 1 : pair.index + 6]
+        if any(t.text in ("events", "cells") for t in following):
+            _number(pair, claim, sentence, story)
+            return
     if values:
         claim.end = max(claim.end, *(sentence.tokens[v.index].end for v in values))
         claim.start = min(claim.start, *(sentence.tokens[v.index].start for v in values))
@@ -361,24 +507,28 @@ def _state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, others: b
         return
     if states & {"pos", "neg", "low"}:
         claim.value = _combine(values)
+        if share is not None and claim.value == "pos" and all(v.how in ("operator", "prefix") for v in values):
+            claim.value = band(share.lo, share.hi, policy.percent_positive, policy.percent_low)
+            claim.percent = share.text
+            return
+        if share is not None and claim.value in ("pos", "neg") and all(v.how == "sign" for v in values):
+            low, high = (share.lo, share.hi) if claim.value == "pos" else (100 - share.hi, 100 - share.lo)
+            claim.value = band(low, high, policy.percent_positive, policy.percent_low)
+            return
         narrative = share is not None and any(v.how in ("suffix", "operator", "sign") for v in values)
         if narrative and share is not None and claim.value == "pos" and share.hi < policy.percent_positive and _partial(sentence, share):
             claim.value = "low" if share.hi >= policy.percent_low else "neg"
             claim.percent = share.text
         elif narrative and share is not None and claim.value == "neg" and _partial(sentence, share):
-            claim.value = _band(100 - share.hi, 100 - share.lo, policy.percent_positive, policy.percent_low)
+            claim.value = band(100 - share.hi, 100 - share.lo, policy.percent_positive, policy.percent_low)
         return
     if share is not None:
-        claim.value = _band(share.lo, share.hi, policy.percent_positive, policy.percent_low)
+        claim.value = band(share.lo, share.hi, policy.percent_positive, policy.percent_low)
         claim.band = True
         claim.end = max(claim.end, share.end)
         return
     if pair.number is not None:
-        value = float(pair.number.text.replace(",", ".")) if pair.number.text.count(",") + pair.number.text.count(".") < 2 else -1
-        if story.bare_percent and 0 <= value <= 100:
-            claim.value, claim.band = _band(value, value, policy.percent_positive, policy.percent_low), True
-        else:
-            claim.reason = "number"
+        _number(pair, claim, sentence, story)
         return
     if pair.listed and sentence.section not in _PASSIVE:
         kinds = {t.kind for t in sentence.tokens}
@@ -386,6 +536,47 @@ def _state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, others: b
             claim.value = "pos"
             return
     claim.reason, claim.mention = "named", True
+
+
+def _number(pair: Pair, claim: Claim, sentence: Sentence, story: Story) -> None:
+    """A bare number counts only where the text gives it a meaning (narrative rules 6 and 7)."""
+    policy = story.words.policy
+    found = quantity(sentence.tokens, pair.index, policy, story.scale, story.hscore)
+    if found is not None:
+        claim.value, claim.band, claim.end = found.state, found.band, max(claim.end, found.end)
+        claim.h_score = found.text if found.kind == "hscore" else ""
+        claim.reason = "number" if found.state == "unk" else ""
+        return
+    token = pair.number
+    claim.reason = "number"
+    if token is None or story.mfi or not re.fullmatch(r"\d{1,5}(?:[.,]\d+)?|\d{1,3}[.,]\d{3}", token.text):
+        return
+    value = to_number(token.text)
+    if story.denominator >= value > -1 and story.denominator:
+        value = 100 * value / story.denominator
+    elif not story.bare_percent or value > 100:
+        return
+    claim.value, claim.band, claim.reason = band(value, value, policy.percent_positive, policy.percent_low), True, ""
+    claim.end = max(claim.end, token.end)
+
+
+def _later(later: list[Value], values: list[Value], claim: Claim, sentence: Sentence) -> bool:
+    """A second value after "but" or ";": now against then, method against method, or two populations."""
+    first, second = values[0].state, later[0].state
+    if {first, second} != {"pos", "neg"}:
+        return False
+    between = {t.kind for t in sentence.tokens[values[0].index : later[0].index + 6]}
+    before = {t.kind for t in sentence.tokens[: values[0].index]}
+    whole = {t.kind for t in sentence.tokens}
+    claim.end = max(claim.end, sentence.tokens[later[0].index].end)
+    if "current" in between and "history" in before | between:
+        claim.value = second
+    elif later[0].pop == "mal":
+        claim.value = "low"
+    else:
+        claim.value, claim.reason = "unk", "discordant" if {"flowm", "ihcm"} <= whole else "contradiction"
+        claim.strong = True
+    return True
 
 
 def _partial(sentence: Sentence, share: Token) -> bool:
@@ -418,20 +609,12 @@ def _combine(values: list[Value]) -> str:
     return "low"
 
 
-def _band(low: float, high: float, positive: float, part: float) -> str:
-    if low >= positive:
-        return "pos"
-    if high < part:
-        return "neg"
-    return "low"
-
-
 def _afterthought(sentence: Sentence, story: Story) -> None:
     """A sentence without a marker may take back or question what was said just before."""
     kinds = {t.kind for t in sentence.tokens}
     if not story.last or sentence.section in ("history", "plan", "panel") or not kinds & {"artefact", "withdrawn"}:
         return
-    if kinds & {"mal", "norm", "dx", "m"}:
+    if kinds & {"mal", "dx", "m"}:
         return
     for claim in story.last:
         if claim.value != "unk":

@@ -122,7 +122,7 @@ def legend_of(text: str, words: Words) -> dict[str, str]:
                 continue
             value = meaning_value(meaning, words)
             if value:
-                found["-" if sign in ("dash", "–", "—") else sign] = value
+                found["-" if sign in ("dash", "–", "—", "-") else sign] = value
     return found
 
 

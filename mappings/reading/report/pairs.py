@@ -10,8 +10,10 @@ VALUES = {"pos": "pos", "neg": "neg", "low": "low", "pending": "unk", "failed": 
 OPERATORS = {"op_pos": "pos", "wpos": "pos", "op_neg": "neg", "op_low": "low"}
 POPULATIONS = ("mal", "norm", "dx")
 _FLIP = {"pos": "neg", "neg": "pos", "low": "unk", "unk": "unk"}
+_LOSS = ("lo", "perd", "pert", "pérd", "verl", "absen", "lack", "mangel", "sin")
 _NEITHER = frozenset(("neither", "nor", "weder", "noch", "ni", "né"))
 _HARD = (";", "but")
+_COMPARING = frozenset(("than", "as", "below", "like", "on", "them", "of", "with", "to"))
 _JOINS = (",", "/", "&", "(", ")", "+", ":", "|", "=")
 _INTENSITY = ("bright", "strong", "moderate", "intermediate", "high", "dim", "weak", "faint", "low", "stark", "fort", "intens", "schwach",
               "faible", "debol", "débil", "hell", "kräftig", "mod", "increased", "partial", "part", "reduc", "decreas", "vermindert",
@@ -52,14 +54,17 @@ class _Gap:
     split: int = 0
 
 
-def pairs_of(tokens: list[Token]) -> list[Pair]:
-    """Every marker of a sentence (other markers too) with its values."""
-    runs, gaps = _cut(tokens)
+def pairs_of(tokens: list[Token], left_out: set[int]) -> list[Pair]:
+    """Every marker of a sentence (other markers too) with its values; `left_out` are tokens not to be read."""
+    runs, gaps = _cut(tokens, left_out)
     if not runs:
         return []
     styled_prefix = _prefix_style(runs, gaps)
+    operated = False
     for place, gap in enumerate(gaps):
-        _split(gap, place, len(runs), styled_prefix)
+        _split(gap, place, len(runs), styled_prefix, operated)
+        ahead = [t for _, t in gap.tokens[gap.split :]]
+        operated = any(t.kind in OPERATORS for t in ahead) or (operated and not any(t.text == ";" or _is_value(t) for _, t in gap.tokens))
     carried: list[Value] = []
     last: list[Value] = []
     for place, run in enumerate(runs):
@@ -77,11 +82,13 @@ def pairs_of(tokens: list[Token]) -> list[Pair]:
     return [pair for run in runs for pair in run]
 
 
-def _cut(tokens: list[Token]) -> tuple[list[list[Pair]], list[_Gap]]:
+def _cut(tokens: list[Token], left_out: set[int]) -> tuple[list[list[Pair]], list[_Gap]]:
     runs: list[list[Pair]] = []
     gaps: list[_Gap] = [_Gap([])]
     joined, only_joins = False, True
     for index, token in enumerate(tokens):
+        if index in left_out:
+            continue
         if token.kind != "m":
             gaps[-1].tokens.append((index, token))
             connects = token.kind in ("and", "dots") or token.text in _JOINS[:6]
@@ -112,7 +119,7 @@ def _prefix_style(runs: list[list[Pair]], gaps: list[_Gap]) -> bool:
     return first and not any(_is_value(t) for _, t in gaps[len(runs)].tokens[:4])
 
 
-def _split(gap: _Gap, place: int, count: int, styled_prefix: bool) -> None:
+def _split(gap: _Gap, place: int, count: int, styled_prefix: bool, operated: bool) -> None:
     tokens = gap.tokens
     if place == 0:
         gap.split = 0
@@ -141,7 +148,7 @@ def _split(gap: _Gap, place: int, count: int, styled_prefix: bool) -> None:
     if any(t.text == "(" for _, t in tokens[-1:]):
         return
     values = [at for at, (_, t) in enumerate(tokens) if _is_value(t)]
-    if styled_prefix and values:
+    if values and (styled_prefix or operated and _adjacent(tokens)):
         gap.split = values[0]
     elif len(values) > 1 and values[-1] == len(tokens) - 1 and tokens[values[-1]][1].kind in ("pos", "neg") and place < count:
         gap.split = len(tokens)
@@ -195,6 +202,8 @@ def _suffix(gap: _Gap) -> list[Value]:
     tokens = gap.tokens[: gap.split]
     for at, (index, token) in enumerate(tokens):
         kind = token.kind
+        if kind == "instead":
+            break
         if kind == "compare":
             pop = "compare"
         elif kind in POPULATIONS:
@@ -214,9 +223,16 @@ def _suffix(gap: _Gap) -> list[Value]:
                 if kind != "op_neg":
                     continue
             if negator >= 0 and index - negator <= 3:
-                state, negator = _FLIP[state], -1
+                state = "unk" if state == "neg" and not token.text.startswith(_LOSS) else _FLIP[state]
+                negator = -1
             following = tokens[at + 1 : at + 5]
-            own = _pop_after(following) or ("" if pop == "compare" else pop)
+            comparing = token.text.rsplit(" ", 1)[-1] in _COMPARING
+            own = "" if comparing else _pop_after(following)
+            if comparing:
+                out.append(Value(state, index, kind, "" if pop == "compare" else pop, "later" if hard else "suffix"))
+                pop = "compare"
+                continue
+            own = own or ("" if pop == "compare" else pop)
             out.append(Value(state, index, kind, own, "later" if hard else "suffix"))
     return out
 
@@ -244,7 +260,7 @@ def _except(run: list[Pair], suffix: list[Value], said: list[Value]) -> None:
         own = [v for v in suffix if v.how == "suffix"]
         if pair.token.sign:
             continue
-        if source:
+        if source and not any(v.state == "unk" for v in own):
             first = source[0] if not own else own[0]
             pair.values.append(Value(_FLIP[first.state], first.index, "except", first.pop, "except"))
 
@@ -265,7 +281,8 @@ def _assign(
             run[-1].values += [v for v in own if v.state in ("low", "unk")]
         return
     tail = run[-1] if not run[-1].token.sign else None
-    spread = _spread(run, own, bool(carried or fresh))
+    soft = carried[:1] and carried[0].kind == "wpos" and not fresh
+    spread = _spread(run, own, bool(carried or fresh) and not soft)
     for pair in unsigned:
         values = own if pair is tail or (tail is not None and pair in spread) else []
         if negated:
@@ -321,11 +338,16 @@ def _numbers(run: list[Pair], before: _Gap, after: _Gap) -> None:
             break
         if token.kind == "mal" and pair.percent is None and not any(t.kind == "prep" for _, t in after.tokens[:at]):
             break
+        following = [t for _, t in after.tokens[at + 1 : at + 6]]
+        if token.kind == "pct" and following and (following[0].kind == "whole" or following[0].kind in OPERATORS):
+            continue
+        if token.kind == "pct" and following[:1] and following[0].kind == "prep" and any(t.kind in OPERATORS for t in following):
+            continue
         if token.kind == "pct" and pair.percent is None:
             pair.percent, pair.percent_index = token, index
         elif token.kind == "num" and pair.number is None:
             pair.number = token
-    share = _share(before.tokens[before.split :])
+    share = _share(before.tokens)
     if share is not None:
         for each in run:
             each.share = share
@@ -336,6 +358,9 @@ def _share(tokens: list[tuple[int, Token]]) -> Token | None:
     for at, (_, token) in enumerate(tokens):
         if token.kind == "pct":
             near = [t.kind for _, t in tokens[at + 1 : at + 5]]
+            behind = [t.kind for _, t in tokens[max(0, at - 3) : at]]
             if near[:1] == ["prep"] and "mal" in near:
+                found = token
+            elif near[:1] and near[0] in OPERATORS and (behind[-1:] != ["mal"] or "prep" in behind):
                 found = token
     return found

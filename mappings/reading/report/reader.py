@@ -9,10 +9,14 @@ from mappings.reading.report.claims import Story, read_sentence, sentences_of
 from mappings.reading.report.layout import legend_of, lines_of, soft_wraps
 from mappings.reading.report.model import ReportReading
 from mappings.reading.report.normal import normalise
+from mappings.reading.report.quantity import scale_of
 from mappings.reading.report.resolve import malignancy_of, resolve
 from mappings.reading.report.tokens import Scanner
+from mappings.reading.report.tables import read_tables
+from mappings.reading.report.tokens import Token
 from mappings.reading.report.words import Words
 
+_BIG = ("large", "blast", "groß", "gross", "grand", "grande", "plasm", "sternberg", "blasti")
 _BARE_PERCENT = re.compile(r"(?<![\d.])[ (](?:%|percent|prozent|pct)[ ]?(?:of|der|des|\)|pos)|percent of", re.IGNORECASE)
 
 
@@ -21,17 +25,34 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
     limit = words.policy.text_limit
     cut = len(text) > limit
     original = text[:limit]
-    nothing: dict[Antigen, None] = dict.fromkeys(Antigen)
     plain = normalise(original, words.wrap_words)
     soft = soft_wraps(plain.text)
     lines = lines_of(plain.text, soft, words)
-    tokens = Scanner(plain.text, words, soft, legend_of(plain.text, words)).run()
-    story = Story(words)
+    legend = legend_of(plain.text, words)
+    tables = read_tables(plain.text, words, legend)
+    tokens = Scanner(plain.text, words, soft, legend).run()
+    if tables.used:
+        tokens = _outside(tokens, tables.used)
+    story = Story(words, claims=tables.claims)
     story.bare_percent = bool(_BARE_PERCENT.search(plain.text))
     story.two = any(t.kind == "second" and t.text.startswith(("two", "both", "composite")) for t in tokens)
+    story.large = any(t.kind == "mal" and any(w in t.text for w in _BIG) for t in tokens)
+    story.scale = scale_of(plain.text, words)
+    story.mfi = any(t.kind == "mfi" for t in tokens)
+    story.hscore = sum(t.kind == "hscore" for t in tokens) == 1 and not any(t.kind == "pct" for t in tokens)
     for sentence in sentences_of(tokens, lines, plain.text, words):
         read_sentence(sentence, story)
     malignancy = malignancy_of(story)
     findings = {a: resolve(story, a, malignancy, plain, original) for a in Antigen}
-    del nothing
     return ReportReading(findings, malignancy, cut=cut)
+
+
+def _outside(tokens: list[Token], used: list[tuple[int, int]]) -> list[Token]:
+    out, at = [], 0
+    spans = sorted(used)
+    for token in tokens:
+        while at < len(spans) and spans[at][1] <= token.start:
+            at += 1
+        if at >= len(spans) or token.start < spans[at][0]:
+            out.append(token)
+    return out

@@ -8,6 +8,7 @@ from mappings.reading.report.model import AntigenFinding, Claim
 from mappings.reading.report.normal import Plain
 
 _STATES = {"pos": AntigenState.POSITIVE, "low": AntigenState.LOW_OR_PARTIAL, "neg": AntigenState.NEGATIVE, "unk": AntigenState.UNKNOWN}
+_SILENT = frozenset(("panel", "legend", "history", "gene", "therapy", "count", "control"))
 _METHODS = {"flow": Method.FLOW, "ihc": Method.IHC}
 
 
@@ -25,7 +26,7 @@ def resolve(story: Story, antigen: Antigen, malignancy: str, plain: Plain, origi
     mentions = story.mentions.get(antigen.value, [])
     if not claims and not mentions:
         return None
-    usable = [c for c in claims if not c.past and c.pop != "norm" and not c.mention]
+    usable = [c for c in claims if not c.past and c.pop != "norm" and not c.mention and c.section not in _SILENT]
     if malignancy == "absent":
         return _unknown(claims, "no-malignancy", plain, original)
     definite = [c for c in usable if c.value != "unk"]
@@ -54,7 +55,7 @@ def _reason(claims: list[Claim], mentions: list[tuple[str, int, int]], unknown: 
 
 
 def _settle(definite: list[Claim], unknown: list[Claim], story: Story) -> tuple[list[Claim], str]:
-    strong = [c for c in unknown if c.strong]
+    strong = [c for c in unknown if c.strong or (c.corrects and c.reason == "failed" and c.order > definite[-1].order)]
     corrected = [c for c in definite if c.corrects]
     if strong:
         later = [c for c in definite if c.order > strong[-1].order and (c.corrects or strong[-1].reason in ("withdrawn", "artefact"))]

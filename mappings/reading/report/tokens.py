@@ -12,11 +12,12 @@ _SIGN = (
     r"(?:w|wk|dim|low|weak|lo|br|bright|hi|high|str|strong|mod|het|part|partial|int)\+(?![+\w])|"
     r"\+{1,4}(?:w|wk|dim|low|weak|lo|br|bright|str|strong|mod|het|hi|part|partial)\b|\+{1,4}"
 )
+_LEAD = r"(?:[ \t]{0,3}(?:[:=|]|\.{2,}|…)[ \t]{0,3})?"
 _AFTER = re.compile(
-    rf"(?P<brack>[ \t]?[(\[][ \t]?(?P<s1>{_SIGN}|-|–|neg|pos)[ \t]?[)\]])"
-    rf"|(?P<bare>[ \t]{{0,3}}(?P<s2>{_SIGN}))"
-    r"|(?P<mask>[ \t]{0,3}(?:[-–—_*#.xX]{3,}|[-_*#]{2}|[(\[][ \t._-]{0,8}[)\]](?=[ \t]{0,9}(?:$|[\n,;|.])))(?![\w]))"
-    r"|(?P<minus>[ \t]{0,3}[-–])",
+    rf"{_LEAD}(?:(?P<brack>[ \t]?[(\[][ \t]?(?P<s1>{_SIGN}|-|–|neg|pos|\?)[ \t]?[)\]])"
+    rf"|(?P<bare>[ \t]{{0,3}}(?P<s2>{_SIGN}|\?|↓{{1,3}}|↑{{1,3}}))"
+    r"|(?P<mask>[ \t]{0,3}(?:[-–—_*#xX]{3,}|[-_*#]{2}|—|[(\[][ \t._-]{0,8}[)\]](?=[ \t]{0,9}(?:$|[\n,;|.])))(?![\w>]))"
+    r"|(?P<minus>[ \t]{0,3}[-–](?!>)))",
     re.IGNORECASE,
 )
 _KEYED = re.compile(r"[ \t]*[:=|.(\[]{0,6}[ \t]*([^\s|,;()\[\]]{1,4}?)(?=[\s|,;.)\]]|$)")
@@ -30,10 +31,19 @@ _SCAN = re.compile(
     r"|(?P<num2>\d{1,3}(?:[.,]\d{3})+(?![\d])|\d{1,9}(?:[.,]\d{1,4})?)"
     r"|(?P<nl>\n)"
     r"|(?P<dots>\.{2,}|…)"
+    r"|(?P<slist>(?<![\w/+-])(?:\(\+\)|[+±-])(?:/(?:\(\+\)|[+±-])){1,6}(?![\w/+]))"
     rf"|(?P<sign>(?<![\w+/])(?:{_SIGN})(?![\w+]))"
     r"|(?P<maskrun>[-–—_*#=~]{3,}|_{2,}|\*{2,})"
     r"|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)"
     r"|(?P<other>[^\s\w]|_)",
+    re.IGNORECASE,
+)
+
+
+_COMPARATOR = re.compile(
+    r"(?P<no>\bnot |\bno |\bnicht |\bpas |\bnon |\bat most |\bat least |\bmindestens |\bhöchstens )?"
+    r"(?:(?P<more>\b(?:above|over|more than|greater than|exceeding|mehr als|über|plus de|più di|oltre|más de)|(?<=at most )|(?<=up to )|(?<=höchstens ))"
+    r"|(?:\b(?:below|under|less than|fewer than|weniger als|unter|moins de|meno di|menos de)|(?<=at least )|(?<=mindestens )))[ ]?$",
     re.IGNORECASE,
 )
 
@@ -58,6 +68,10 @@ def sign_value(sign: str) -> str:
     sign = sign.lower().replace(" ", "").replace("–", "-")
     if sign in ("-", "-ve", "neg", "0"):
         return "neg"
+    if sign == "?":
+        return "unk"
+    if sign[0] in "↓↑":
+        return "low" if sign[0] == "↓" else "pos"
     if any(w in sign for w in ("br", "hi", "str", "mod", "int")):
         return "pos"
     if "/" in sign or sign in ("±", "1+") or any(w in sign for w in ("w", "dim", "lo", "het", "part")):
@@ -81,6 +95,17 @@ def _percent(text: str) -> tuple[float, float]:
     if text[0] == ">":
         return low + (0.0 if "=" in text else 0.01), 100.0
     return low, high
+
+
+def _compare(token: Token, before: str) -> None:
+    match = _COMPARATOR.search(before)
+    if not match:
+        return
+    above = match.group("more") is not None
+    if above != bool(match.group("no")):
+        token.lo, token.hi = token.lo, 100.0
+    else:
+        token.lo, token.hi = 0.0, token.hi - (0.0 if match.group("no") else 0.01)
 
 
 class Scanner:
@@ -107,10 +132,13 @@ class Scanner:
             elif kind == "pct":
                 token = self._add("pct", "", match)
                 token.lo, token.hi = _percent(match.group())
+                _compare(token, self.text[max(0, match.start() - 22) : match.start()])
             elif kind == "of":
                 self._of(match)
             elif kind == "num2":
                 self._add("num", "", match)
+            elif kind == "slist":
+                self._slash_list(match)
             elif kind == "dots":
                 self._add("dots", "", match)
             elif kind == "sign":
@@ -134,6 +162,22 @@ class Scanner:
         else:
             token.kind = "num"
 
+    def _slash_list(self, match: re.Match[str]) -> None:
+        signs = [sign_value(s.strip("()")) for s in match.group().split("/")]
+        run: list[Token] = []
+        for token in reversed(self.out):
+            if token.kind == "m" and not token.sign and len(run) < len(signs):
+                run.append(token)
+            elif run and token.text != "/":
+                break
+            elif token.text in (".", ";"):
+                break
+        if len(run) == len(signs):
+            for token, sign in zip(reversed(run), signs, strict=True):
+                token.sign = sign
+        elif match.group() in ("+/-", "-/+"):
+            self._add("v", "low", match).sub = "sign"
+
     def _marker(self, match: re.Match[str]) -> int:
         digits, suffix = match.group("num"), match.group("suf").lower()
         glued, end = self.words.glued.get(suffix, ""), match.end("num")
@@ -155,8 +199,9 @@ class Scanner:
     def _sign(self, token: Token, end: int) -> int:
         if self.legend:
             keyed = _KEYED.match(self.text, end)
-            if keyed and keyed.group(1).lower() in self.legend:
-                token.sign, token.end = self.legend[keyed.group(1).lower()], keyed.end()
+            key = keyed.group(1).lower().replace("–", "-").replace("—", "-") if keyed else ""
+            if keyed and key in self.legend:
+                token.sign, token.end = self.legend[key], keyed.end()
                 return keyed.end()
         match = _AFTER.match(self.text, end)
         if not match:
@@ -167,6 +212,11 @@ class Scanner:
         raw = match.group("s1") or match.group("s2")
         if raw:
             token.sign, token.end = token.sign if token.sign == "low" else sign_value(raw), match.end()
+            return match.end()
+        if match.group()[0] in ":=|.…" or match.group().lstrip(" \t")[:1] in (":", "=", "|", ".", "…"):
+            if not _MINUS_ENDS.match(self.text, match.end()):
+                return end
+            token.sign, token.end = token.sign or "neg", match.end()
             return match.end()
         attached = self.text[end] in "-–"
         after = _MINUS_ENDS.match(self.text, match.end())
