@@ -6,10 +6,11 @@ from datetime import datetime
 
 from cds_hooks.names import CardNames
 from cds_hooks.needs import words_of
-from cds_hooks.plain import plain, sentence, upper_first
+from cds_hooks.plain import all_of, listed, plain, sentence, upper_first
 from mappings.dates import ClinicalDate, parse_date
 from mappings.evaluation import AntigenView, Assessment, Branch, Evaluation
 from mappings.facts import (
+    Antigen,
     AntigenResult,
     AntigenState,
     CarTInfusion,
@@ -20,6 +21,7 @@ from mappings.facts import (
 )
 
 MAX_REMARKS = 3
+_ANTIGENS = tuple(antigen.value for antigen in Antigen)
 
 STATE_WORDS = {
     AntigenState.POSITIVE: "positive",
@@ -33,7 +35,7 @@ _SPECIMEN_WORDS = {
     SpecimenKind.BLOOD: "blood",
     SpecimenKind.CSF: "CSF",
     SpecimenKind.EFFUSION: "effusion",
-    SpecimenKind.UNSPECIFIED: "specimen not stated",
+    SpecimenKind.UNSPECIFIED: "a specimen not described",
 }
 _METHOD_WORDS = {Method.FLOW: "flow", Method.IHC: "IHC", Method.UNSPECIFIED: ""}
 
@@ -60,22 +62,23 @@ def result_lines(assessment: Assessment) -> list[str]:
     """What was reported of CD19, CD20 and CD22 with method and date; unknown ones with the reason."""
     settled: dict[str, list[str]] = {}
     loose: list[str] = []
+    open_: dict[str, list[str]] = {}
     for view in assessment.antigens:
         if view.discordant:
             loose.append(_disagreement(view))
         elif view.state is AntigenState.UNKNOWN or not view.results:
-            loose.append(_unknown(view))
+            open_.setdefault(_why_unknown(view), []).append(view.antigen.value)
         else:
             settled.setdefault(_place(view.results[0]), []).append(_finding(view))
-    lines = [f"{upper_first(place)}: {', '.join(found)}." for place, found in settled.items()]
-    return lines + loose
+    lines = [f"On {place}: {', '.join(found)}." for place, found in settled.items()]
+    return [*lines, *loose, *(f"{all_of(names)} unknown: {because}" for because, names in open_.items())]
 
 
 def _place(result: AntigenResult) -> str:
     specimen = plain(result.specimen_text, 50) or _SPECIMEN_WORDS[result.specimen]
     verb = "issued" if result.collected_is_bound else "collected"
     day = f"{verb} {result.collected.display()}" if result.collected else "date not known"
-    return f"{specimen}, {day}"
+    return f"{specimen} ({day})"
 
 
 def _measure(results: tuple[AntigenResult, ...]) -> str:
@@ -102,8 +105,8 @@ def _finding(view: AntigenView) -> str:
     return f"{words} ({'; '.join(notes)})" if notes else words
 
 
-def _unknown(view: AntigenView) -> str:
-    line = f"{view.antigen.value} unknown: {sentence(view.because or 'no result seen', 200)}"
+def _why_unknown(view: AntigenView) -> str:
+    line = sentence(view.because or "no result seen", 200)
     if view.before and plain(view.before) not in line:
         line += f" {sentence(upper_first(view.before))}"
     return line
@@ -121,15 +124,15 @@ def _disagreement(view: AntigenView) -> str:
 def confirmation_line(assessment: Assessment) -> str:
     """How firmly the relapse stands; suspected and MRD level are said before anything else (rules 11.9)."""
     date = assessment.timing.relapse_date
-    when = f", {date.display()}" if date else ", date not known"
+    when = date.display() if date else "date not known"
     if assessment.confirmation is Certainty.SUSPECTED:
         words = _relapse_words(assessment)
-        return f"Suspected, not confirmed{when}{words}. Imaging alone can mislead."
+        return f"Suspected, not confirmed, {when}{words}. Imaging alone can mislead."
     if assessment.confirmation is Certainty.MRD:
-        return f"MRD level, below morphological relapse{when}."
+        return f"MRD level, below morphological relapse, {when}."
     if assessment.confirmation is Certainty.CONFIRMED:
-        return f"Relapse confirmed by malignant cells in a specimen{when}."
-    return f"Relapse stated in the chart{when}, without a specimen that confirms it."
+        return f"Relapse first on record {when}, confirmed by malignant cells in a specimen."
+    return f"Relapse stated in the chart, {when}; no specimen on record confirms it."
 
 
 def _relapse_words(assessment: Assessment) -> str:
@@ -144,18 +147,14 @@ def branch_line(assessment: Assessment) -> str:
     if assessment.disease is not None and assessment.disease_scope == "outside":
         label = plain(assessment.disease.label, 60)
         if assessment.disease_group == "richter":
-            return (
-                f"{upper_first(label)} lies outside this rule set: lymphoma options are for a specialist "
-                "only, by analogy, evidence is from LBCL."
-            )
-        return (
-            f"{upper_first(label)} lies outside this rule set: "
-            "only testing, trial and supportive care are listed."
-        )
+            rest = "lymphoma options are for a specialist only, by analogy, evidence is from LBCL"
+        else:
+            rest = "only testing, trial and supportive care are listed"
+        return f"Disease outside this rule set ({label}): {rest}."
     return ""
 
 
-def infusion_line(infusion: CarTInfusion | None, names: CardNames, days: int | None) -> str:
+def infusion_line(infusion: CarTInfusion | None, names: CardNames) -> str:
     """What was infused and when, and what is not certain about it (rules 11.6, 11.10)."""
     if infusion is None:
         return ""
@@ -164,8 +163,6 @@ def infusion_line(infusion: CarTInfusion | None, names: CardNames, days: int | N
         notes.append("dose may be incomplete")
     if infusion.split_doses:
         notes.append("split doses: day counted from the first, order of events from the last")
-    if not notes and infusion.first is not None and days is not None:
-        return ""
     tail = f"; {'; '.join(notes)}" if notes else ""
     return f"{upper_first(names.infusion(infusion))} infused {shown_date(infusion.first)}{tail}."
 
@@ -174,31 +171,45 @@ def remark_line(label: str, remarks: tuple[Remark, ...]) -> str:
     """`Set aside: …` or `Conflict: …`, the first few in words and the number of the rest."""
     if not remarks:
         return ""
-    words = list(dict.fromkeys(_remark(remark) for remark in remarks))
+    about: dict[str, list[str]] = {}
+    for remark in remarks:
+        about.setdefault(plain(remark.reason, 140).rstrip(" ."), []).append(plain(remark.about, 60))
+    words = []
+    for reason, names in about.items():
+        named = listed([name for name in names if name])
+        words.append(f"{named}: {reason}" if named and not reason.startswith(named) else reason)
     rest = len(words) - MAX_REMARKS
     more = f"; {rest} more" if rest > 0 else ""
     return f"{label}: {'; '.join(words[:MAX_REMARKS])}{more}."
 
 
-def _remark(remark: Remark) -> str:
-    about = plain(remark.about, 60)
-    reason = plain(remark.reason, 140).rstrip(" .")
-    return f"{about}: {reason}" if about and not reason.startswith(about) else reason
+def missing_words(assessment: Assessment) -> list[str]:
+    """What was looked for and not found, antigens in one word; types not read have a line of their own."""
+    antigens = {item.code: item for item in assessment.missing if item.code in _ANTIGENS}
+    words = []
+    for item in assessment.missing:
+        if item.code == "unseen":
+            continue
+        if item.code not in antigens:
+            words.append(plain(item.what, 70).rstrip(" ."))
+        elif item is next(iter(antigens.values())):
+            _, _, rest = item.what.partition(" ")
+            words.append(f"{all_of(list(antigens))} {plain(rest, 60)}".strip())
+    return list(dict.fromkeys(words))
 
 
-def missing_lines(assessment: Assessment) -> list[str]:
-    """What was looked for and not found, and what would settle it (one sentence each kind)."""
-    if not assessment.missing:
+def missing_lines(assessment: Assessment, prompted: bool) -> list[str]:
+    """The gaps and what would settle them; `prompted`: the biopsy prompt already says it for antigens."""
+    words = missing_words(assessment)
+    if not words:
         return []
-    what = [plain(item.what, 70).rstrip(" .") for item in assessment.missing]
-    remedies = [plain(item.remedy, 110).rstrip(" .") for item in assessment.missing if item.remedy]
-    shown = list(dict.fromkeys(what))
-    more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
-    lines = [f"Missing: {', '.join(shown[:5])}{more}."]
-    steps = list(dict.fromkeys(remedies))[:3]
-    if steps:
-        lines.append(f"To settle it: {'; '.join(steps)}.")
-    return lines
+    steps = []
+    for item in assessment.missing:
+        if item.code != "unseen" and not (prompted and item.code in (*_ANTIGENS, "tissue")):
+            steps.append(plain(item.remedy, 110).rstrip(" ."))
+    lines = [f"Missing: {'; '.join(words[:6])}."]
+    settle = [step for step in dict.fromkeys(steps) if step][:3]
+    return [*lines, f"To settle it: {'; '.join(settle)}."] if settle else lines
 
 
 def unseen_lines(evaluation: Evaluation) -> list[str]:
@@ -232,7 +243,7 @@ def closing_line(evaluation: Evaluation) -> str:
     newest = evaluation.facts.newest
     result = f"Newest entry used {newest.display()}. " if newest else ""
     regions = " and ".join(plain(region, 8) for region in evaluation.regions)
-    labels = f"Labels of {regions}. " if regions else ""
+    labels = f"Region {regions}. " if regions else ""
     return (
         "Options, not orders; no ranking, figures or checks on this card. "
         f"{labels}{result}Chart read {shown_moment(evaluation.as_of)}, "

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from cds_hooks.names import CardNames
-from cds_hooks.plain import plain, upper_first
+from cds_hooks.plain import listed, plain, upper_first
 from mappings.evaluation import Assessment, Evaluation, OptionMatch, Route
 from mappings.facts import AntigenState
 
 MAX_NAMES = 16
+FOLD_FROM = 4
 
 
 def option_lines(evaluation: Evaluation, names: CardNames) -> list[str]:
@@ -27,21 +29,24 @@ def option_lines(evaluation: Evaluation, names: CardNames) -> list[str]:
 
 
 def _folded(matches: Iterable[OptionMatch]) -> str:
-    """Names in order, a group under its own name, what was given before beside its name."""
+    """Names in order, a large group under its own name, what was given before beside its name."""
+    matches = list(matches)
+    sizes = Counter(match.card_group for match in matches)
     shown: dict[str, list[str]] = {}
     for match in matches:
+        folded = bool(match.card_group) and sizes[match.card_group] >= FOLD_FROM
         own = match.short_name or match.label
-        name = match.card_group or own
-        given = shown.setdefault(plain(name, 60), [])
-        if match.given_before:
-            before = plain(match.given_before, 60)
-            given.append(before if name == own else f"{plain(own, 40)} {before}")
-    words = [
-        f"{name} ({'; '.join(dict.fromkeys(given))})" if given else name for name, given in shown.items()
-    ]
+        given = shown.setdefault(plain(match.card_group if folded else own, 60), [])
+        given += _given(match.given_before)
+    words = [f"{name} (given before: {listed(given)})" if given else name for name, given in shown.items()]
     if len(words) > MAX_NAMES:
-        words = [*words[:MAX_NAMES], f"and {len(words) - MAX_NAMES} more"]
-    return ", ".join(words)
+        words = [*words[:MAX_NAMES], f"{len(words) - MAX_NAMES} more"]
+    return ("; " if any("," in word for word in words) else ", ").join(words)
+
+
+def _given(before: str) -> list[str]:
+    """The names out of `drug, first to last; drug, first to last`; the dates stand in the full evaluation."""
+    return [plain(part.split(",")[0], 40) for part in before.split(";") if part.strip()]
 
 
 def _with_state(match: OptionMatch, assessment: Assessment, names: CardNames, *states: AntigenState) -> str:

@@ -111,12 +111,13 @@ def _relapse_card(evaluation: Evaluation, names: CardNames) -> Card:
     branch = lines.branch_line(assessment)
     if branch:
         lead.insert(0, branch)
-    infusion = lines.infusion_line(assessment.anchor, names, assessment.timing.days)
+    infusion = lines.infusion_line(assessment.anchor, names)
+    prompt = _testing_line(assessment)
     items = [
         lines.remark_line("Set aside", assessment.set_aside),
         lines.remark_line("Conflict", assessment.conflicts),
-        *_testing_line(assessment),
-        *lines.missing_lines(assessment),
+        *prompt,
+        *lines.missing_lines(assessment, bool(prompt)),
         *lines.unseen_lines(evaluation),
         lines.monitoring_line(evaluation),
         *option_lines(evaluation, names),
@@ -195,8 +196,7 @@ def _relapse_extras(assessment: Assessment) -> list[str]:
             extras.append("Unknown: CD20.")
         else:
             extras.append(f"CD20 {lines.STATE_WORDS[cd20.state]}.")
-    if assessment.missing:
-        extras.append(f"Missing: {plain(assessment.missing[0].what, 40).rstrip(' .')}.")
+    extras += [f"Missing: {words}." for words in lines.missing_words(assessment)[:1]]
     return extras
 
 
@@ -238,16 +238,13 @@ def _gap_card(evaluation: Evaluation, names: CardNames) -> Card:
         todo = ["To do: enter the CAR T product and the date of infusion in the chart."]
     else:
         head = "Data incomplete, no category given."
-        known = f"{names.infusion(assessment.anchor)} on record. " if assessment.anchor else ""
-        lead = f"{known}No relapse category can be given: not seen does not mean absent."
+        lead = "No relapse category can be given: not seen does not mean absent."
         todo = ["To do: look at the parts named here in the chart, or ask IT to grant them."]
     infusion = assessment.anchor or (infusions[-1] if infusions else None)
-    dated = ""
-    if infusion is not None:
-        dated = lines.infusion_line(infusion, names, None)
+    dated = lines.infusion_line(infusion, names)
     items = [
         *unseen,
-        *lines.missing_lines(assessment),
+        *lines.missing_lines(assessment, False),
         *todo,
         lines.remark_line("Set aside", assessment.set_aside),
         lines.remark_line("Conflict", assessment.conflicts),
@@ -262,7 +259,7 @@ def _gap_card(evaluation: Evaluation, names: CardNames) -> Card:
     return Card(
         kind=assessment.category.value,
         summary=_fitted(head, extras),
-        detail=_detail([lead, dated, *results], items, lines.closing_line(evaluation)),
+        detail=_detail([dated, lead, *results], items, lines.closing_line(evaluation)),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mappings.facts import CarTInfusion
 
 if TYPE_CHECKING:
-    from mappings.loading.types import Knowledge
+    from mappings.loading import Knowledge
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ _WEB = re.compile(r"(?i)\b(?:[a-z][a-z0-9+.-]{1,12}:/+|www\.|javascript:|data:[a
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _ENTITY = re.compile(r"&(?=#|[A-Za-z])")
 _LONE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-_SWAP = str.maketrans({"*": "∗", "`": "'", "[": "(", "]": ")", "|": "/", "~": "∼", "\\": "/", "#": "＃"})
+_SWAP = str.maketrans({"*": "∗", "`": "'", "[": "(", "]": ")", "|": "/", "~": "∼", "\\": "/"})
 _SPACES = frozenset("\t\n\r\v\f")
 
 
@@ -40,6 +40,11 @@ def sentence(text: str, cap: int = 160) -> str:
 def upper_first(text: str) -> str:
     """The text with a capital first letter, the rest untouched."""
     return text[:1].upper() + text[1:]
+
+
+def all_of(names: list[str]) -> str:
+    """Names as a sentence has them: `CD19, CD20 and CD22`."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part) if names else ""
 
 
 def listed(names: list[str]) -> str:

@@ -23,7 +23,7 @@ from smart_app.settings import Settings, check_settings, is_loopback
 
 if TYPE_CHECKING:
     from cds_hooks.service import Evaluator
-    from mappings.loading.types import Knowledge
+    from mappings.loading import Knowledge
 
 _HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 

@@ -19,7 +19,7 @@ from smart_app.cli import DONE, fail
 from smart_app.settings import SettingsError, parse_moment
 
 if TYPE_CHECKING:
-    from mappings.loading.types import Knowledge
+    from mappings.loading import Knowledge
 
 SOURCE_URL = "https://postcart.org/"
 _SUFFIX = {"text": "txt", "json": "json", "cards": "json"}
@@ -28,7 +28,6 @@ _SUFFIX = {"text": "txt", "json": "json", "cards": "json"}
 def run(options: argparse.Namespace) -> int:
     """Judges the charts in the files; exit status 0, or 2 where they cannot be read or judged."""
     from mappings.evaluate import evaluate
-
     from mappings.loading import KnowledgeError, load_knowledge
 
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mappings.evaluation import OptionMatch
 
 if TYPE_CHECKING:
-    from mappings.loading.types import Evidence, Knowledge, Outcome
+    from mappings.loading import Evidence, Knowledge, Outcome
 
 _POPULATION = {
     "all": "After CAR T: everybody",

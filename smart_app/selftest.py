@@ -18,7 +18,7 @@ from mappings.evaluation import Evaluation, RelapseCategory
 from mappings.reading.decode import Decoded, decode_chart
 
 if TYPE_CHECKING:
-    from mappings.loading.types import Knowledge
+    from mappings.loading import Knowledge
 
 Evaluator = Callable[[Decoded, str, datetime], Evaluation]
 

@@ -13,7 +13,7 @@ from mappings.facts import Remark
 from smart_app.figures import boxed_lines, citation_line, figure_lines
 
 if TYPE_CHECKING:
-    from mappings.loading.types import Knowledge
+    from mappings.loading import Knowledge
 
 WIDTH = 92
 _ROUTES = (

@@ -250,7 +250,7 @@ def test_options_stand_by_route_folded_and_in_order() -> None:
     detail = build_cards(evaluation(RelapseCategory.CD19_NEGATIVE), NAMES)[0].detail
     assert (
         "Can be considered, not ranked: repeat biopsy, trial, CD20xCD3 bispecific antibodies, "
-        "polatuzumab (already given Mar to Apr 2026)." in detail
+        "polatuzumab (given before: polatuzumab vedotin)." in detail
     )
     assert "Not suitable, CD19 absent: loncastuximab, tafasitamab with lenalidomide." in detail
     assert "tyrosine" not in detail
