@@ -26,12 +26,12 @@ from mappings.loading.policy import Limit, Policy, Setting, TimingBin
 from mappings.loading.types import Category, Check, Concept, Knowledge, Rule
 
 
-def check_knowledge(folder: Path | None = None) -> tuple[Fault, ...]:
+def check_knowledge(folder: Path | None = None, overlay: Path | None = None) -> tuple[Fault, ...]:
     """Every fault of a knowledge folder with file, field and fix (see `mappings.loading.check`)."""
     # Imported here: schema and FHIR models cost a second that plain loading must not pay.
     from mappings.loading.check import check_knowledge as check
 
-    return check(folder)
+    return check(folder, overlay)
 
 
 __all__ = [

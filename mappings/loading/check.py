@@ -15,14 +15,14 @@ from mappings.loading.errors import Fault, KnowledgeError
 from mappings.loading.load import build, packaged_folder, read_folder
 
 
-def check_knowledge(folder: Path | None = None) -> tuple[Fault, ...]:
-    """Every fault of a knowledge folder with file, field and fix; empty where it may be used.
+def check_knowledge(folder: Path | None = None, overlay: Path | None = None) -> tuple[Fault, ...]:
+    """Every fault of a knowledge folder, with an overlay laid on, by file, field and fix; empty where sound.
 
     Shape is checked first: while a file is torn or misshapen nothing that builds on it is judged.
     """
     place = folder or packaged_folder()
     try:
-        files = read_folder(place)
+        files = read_folder(place, overlay)
     except KnowledgeError as error:
         return (Fault(error.file, "", error.message, error.fix),)
     contents, faults = shape_faults(files, place / "schemas")
@@ -66,14 +66,7 @@ def _links_of(contents: Contents) -> list[Fault]:
 
 def _policy_faults(contents: Contents) -> list[Fault]:
     file = "policy.json"
-    values = {name: row["value"] for name, row in contents[file]["settings"].items()}
     faults: list[Fault] = []
-    for low, high, top in (
-        ("share_negative_below", "share_positive_from", 100),
-        ("h_score_negative_below", "h_score_positive_from", 300),
-    ):
-        if not 0 <= values[low] < values[high] <= top:
-            faults.append(Fault(file, f"settings.{high}", "bands overlap or leave the scale", "Order them."))
     expected = 0
     for number, row in enumerate(contents[file]["timing_bins"]):
         if row["from_day"] != expected:

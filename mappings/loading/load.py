@@ -68,6 +68,9 @@ def read_folder(folder: Path, overlay: Path | None = None) -> Folder:
     if overlay is None:
         return Folder(files)
     laid = _bytes_of(overlay)
+    keys = Folder(laid).decode("overlay.json", dict[str, Any])
+    if unknown := sorted(set(keys) - {"id", "policy"}):
+        raise KnowledgeError("knowledge-shape", f"unknown key {unknown[0]!r}.", "overlay.json", "Remove it.")
     head = Folder(laid).decode("overlay.json", OverlayFile)
     del laid["overlay.json"]
     return Folder({**files, **laid}, head)
@@ -252,7 +255,11 @@ def _policy(folder: Folder) -> Policy:
             raise KnowledgeError("knowledge-setting", said, "overlay.json", "Remove it.")
         values |= folder.overlay.policy
     rest = {"timing_bins": shape.timing_bins, "limits": shape.limits, "settings": shape.settings}
+    where = "overlay.json" if folder.overlay is not None else "policy.json"
     try:
-        return msgspec.convert({**values, **rest}, type=Policy, from_attributes=True)
+        policy = msgspec.convert({**values, **rest}, type=Policy, from_attributes=True)
     except msgspec.ValidationError as error:
-        raise KnowledgeError("knowledge-shape", f"{error}.", "policy.json", "Correct the setting.") from error
+        raise KnowledgeError("knowledge-shape", f"{error}.", where, "Correct the setting.") from error
+    for name, said in policy.faults():
+        raise KnowledgeError("knowledge-policy", f"{name}: {said}.", where, "Correct the setting.")
+    return policy

@@ -64,6 +64,16 @@ class Policy:
     limits: tuple[Limit, ...]
     settings: Mapping[str, Setting] = field(default_factory=dict, hash=False, compare=False)
 
+    def faults(self) -> tuple[tuple[str, str], ...]:
+        """Settings out of range, each with what is wrong; bands must not cross (rules 11.1)."""
+        share = 0 <= self.share_negative_below < self.share_positive_from <= 100
+        h_score = 0 <= self.h_score_negative_below < self.h_score_positive_from <= 300
+        days = ("window_days", "max_age_days_lymphoma", "max_age_days_b_all", "merge_days", "gestation_weeks")
+        rows = [] if share else [("share_positive_from", "bands overlap or leave the scale 0 to 100")]
+        rows += [] if h_score else [("h_score_positive_from", "bands overlap or leave the scale 0 to 300")]
+        rows += [(name, "is less than zero") for name in days if getattr(self, name) < 0]
+        return tuple(rows)
+
     def max_age_days(self, disease_group: str) -> int:
         """Days after which newer evidence of a later episode outdates an antigen result (rules 11.3)."""
         return self.max_age_days_b_all if disease_group == "b-all" else self.max_age_days_lymphoma

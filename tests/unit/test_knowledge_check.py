@@ -248,8 +248,8 @@ MUTATIONS: list[tuple[str, str, Callable[[Any], None], str, str, str]] = [
         "policy.json",
         lambda b: b["settings"]["share_negative_below"].update(value=90),
         "policy.json",
-        "settings.share_positive_from",
-        "bands",
+        "",
+        "share_positive_from: bands",
     ),
     (
         "a gap between timing bins",
@@ -340,6 +340,26 @@ def test_a_value_set_that_is_no_fhir_is_named(copy: Path) -> None:
     edit(copy, "schemas/value_set.json", lambda body: body.update(additionalProperties=True))
     edit(copy, "value_sets/mcl.json", lambda body: body.update(status="lively", colour="red"))
     assert any(fault.file == "value_sets/mcl.json" for fault in check_knowledge(copy))
+
+
+def test_an_overlay_is_checked_with_the_folder_it_lies_on(tmp_path: Path) -> None:
+    (tmp_path / "overlay.json").write_text('{"id": "site-a", "policy": {"share_negative_below": 90}}')
+    (fault,) = check_knowledge(overlay=tmp_path)
+    assert (fault.file, "bands" in fault.message) == ("overlay.json", True)
+    (tmp_path / "overlay.json").write_text('{"id": "site-a", "policy": {"share_negative_below": 10}}')
+    assert check_knowledge(overlay=tmp_path) == ()
+    (tmp_path / "overlay.json").write_text('{"id": "site-a", "polcy": {}}')
+    (fault,) = check_knowledge(overlay=tmp_path)
+    assert "polcy" in fault.message
+
+
+def test_an_overlay_cannot_move_a_denied_code(tmp_path: Path) -> None:
+    (tmp_path / "overlay.json").write_text('{"id": "site-a"}')
+    (tmp_path / "value_sets").mkdir()
+    body = json.loads((packaged_folder() / "value_sets" / "cd19-tumour-antigen.json").read_bytes())
+    include(body, LOINC, "8116-6")
+    (tmp_path / "value_sets" / "cd19-tumour-antigen.json").write_text(json.dumps(body))
+    assert any("deny list" in fault.message for fault in check_knowledge(overlay=tmp_path))
 
 
 def test_the_lint_names_the_gaps() -> None:

@@ -141,7 +141,7 @@ def test_history_codes_are_no_disease(knowledge: Knowledge) -> None:
         ("linfoma difuso de células b grandes", "dlbcl"),
         ("primary mediastinal large b-cell lymphoma", "pmbcl"),
         ("lineage switch", "lineage-switch"),
-        ("oxygen saturation", "spo2"),
+        ("spo2", "spo2"),
         ("qtc", "qtc"),
     ],
 )
