@@ -115,8 +115,8 @@ class Surroundings:
             date_is_bound=found.bound if found else False,
             status=hit.status,
             accession=accession,
-            imaging=vocabulary.imaging.any_in(f"{names} ; {kinds}"),
-            pathology=bool(hit.of("immunophenotype-report")) or vocabulary.pathology.any_in(f"{names} ; {kinds}"),
+            imaging=vocabulary.names_imaging(f"{names} ; {kinds}"),
+            pathology=bool(hit.of("immunophenotype-report")) or vocabulary.names_pathology(f"{names} ; {kinds}"),
             names=names,
             issued=when.date_at(resource.issued),
         )

@@ -6,11 +6,13 @@ Sources: terminology (diagnosis traps), rules 11.8, 11.9, 11.16; hazards H-29, H
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from mappings.facts import Certainty, Diagnosis, DiseaseEvent, EventKind, Remark, Sighting, SourceRef
 from mappings.loading import Concept, Knowledge
 from mappings.reading import when, wire
 from mappings.reading.chart import Chart, Hit
+from mappings.reading.course_text import read_course
 from mappings.reading.recognise import label_of, texts_of
 from mappings.reading.vocabulary import Vocabulary
 
@@ -200,9 +202,8 @@ def _diagnosis(
     )
 
 
+@lru_cache(maxsize=4096)
 def _state_words(names: str) -> list[tuple[str, str]]:
-    from mappings.reading.course_text import read_course
-
     found = []
     for statement in read_course(names).statements:
         kind = "relapse" if statement.kind == "progression" else statement.kind

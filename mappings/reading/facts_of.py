@@ -10,7 +10,8 @@ from mappings.loading import Knowledge
 from mappings.reading import when, wire
 from mappings.reading.antigens import AntigenReading, Reader, cells_event
 from mappings.reading.car_t import ordered, read_car_t
-from mappings.reading.chart import DECIDING_TYPES, Chart, read_chart
+from mappings.reading.chart import Chart
+from mappings.reading.collect import read_chart
 from mappings.reading.context import Surroundings
 from mappings.reading.decode import Decoded
 from mappings.reading.disease import read_diseases
@@ -47,7 +48,7 @@ class ChartReader:
         therapies, therapy_remarks = read_therapies(chart.hits, as_of, self.knowledge, self.vocabulary)
         patient = read_patient(chart)
         safety, safety_remarks = read_safety(
-            chart.hits, therapies, patient, as_of, self.knowledge, self.vocabulary, self.recogniser.concepts
+            [*chart.hits, *chart.labs], therapies, patient, as_of, self.knowledge, self.vocabulary, self.recogniser.concepts
         )
         facts = Facts(
             patient=patient,
@@ -158,4 +159,3 @@ def _sorted_remarks(remarks: list[Remark]) -> tuple[Remark, ...]:
     return tuple(sorted(unique, key=lambda r: (r.kind, r.about, r.source.reference if r.source else "", r.reason)))
 
 
-__all__ = ["DECIDING_TYPES", "ChartReader", "read_patient"]

@@ -45,7 +45,7 @@ class FindingReader:
         is_status = bool(hit.of("disease-status"))
         is_deauville = bool(hit.of("deauville"))
         names = " ; ".join(texts_of(hit.resource.code))
-        is_mrd = self.vocabulary.mrd.any_in(names) and not hit.of("mrd-panel-trap")
+        is_mrd = self.vocabulary.names_mrd(names) and not hit.of("mrd-panel-trap")
         if not (is_status or is_deauville or is_mrd):
             return [], []
         source = SourceRef(hit.reference, "value", f"{names.split(' ; ')[0]}: {values_text(of_resource(hit.resource))}")

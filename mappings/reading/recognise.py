@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _WORDS = re.compile(r"[a-z0-9]+")
 _MEMO_LIMIT = 20_000
 _TEXT_LIMIT = 400
+_LOCAL_DIGITS = 9  # longer runs of digits may be an NDC; shorter ones count only as written
 _NOTHING: tuple[Concept, ...] = ()
 
 
@@ -67,7 +68,6 @@ class Recogniser:
         self.phrases = Phrases(knowledge.synonyms)
         self._codes: dict[str | None, dict[str | None, tuple[Concept, ...]]] = {}
         self._known = {code for _, code in knowledge.by_code} | {code for _, code in knowledge.stops}
-        self._starts = tuple({start for _, start, _ in knowledge.prefixes})
         self._whole = knowledge.whole_texts
         self._texts: dict[str, tuple[Concept, ...]] = {}
 
@@ -76,30 +76,30 @@ class Recogniser:
         if concept is None:
             return _NOTHING
         found = _NOTHING
-        codes, texts = self._codes, self._texts
+        codes, texts, known = self._codes, self._texts, self._known
         for coding in concept.coding or ():
             code, display = coding.code, coding.display
-            if code is not None:
+            if code is not None and (code in known or not code.isdigit() or len(code) > _LOCAL_DIGITS):
                 by_system = codes.get(code)
                 hit = by_system.get(coding.system) if by_system is not None else None
                 if hit is None:
                     hit = self._look_up(coding.system, code)
                 if hit:
-                    found = found + hit if found else hit
+                    found = _joined(found, hit)
             if display is not None:
                 named = texts.get(display)
                 if named is None:
                     named = self.text(display)
                 if named:
-                    found = found + named if found else named
+                    found = _joined(found, named)
         text = concept.text
         if text is not None:
             named = texts.get(text)
             if named is None:
                 named = self.text(text)
             if named:
-                found = found + named if found else named
-        return tuple(dict.fromkeys(found)) if len(found) > 1 else found
+                found = _joined(found, named)
+        return found
 
     def coded(self, concept: wire.Concept | None) -> tuple[Concept, ...]:
         """The concepts that codings alone name."""
@@ -127,9 +127,6 @@ class Recogniser:
         by_system = self._codes.get(code)
         if by_system is not None and (known := by_system.get(system)) is not None:
             return known
-        tidy = code.strip().upper()
-        if tidy not in self._known and not tidy.startswith(self._starts) and "ndc" not in (system or "").lower():
-            return _NOTHING  # the many local codes never reach the memo
         found = self._knowledge.lookup(system, code) or self._stops(system, code)
         if len(self._codes) >= _MEMO_LIMIT:
             self._codes.clear()
@@ -149,6 +146,15 @@ class Recogniser:
         """Empties the memos (for measuring a cold start)."""
         self._codes.clear()
         self._texts.clear()
+
+
+def _joined(found: tuple[Concept, ...], more: tuple[Concept, ...]) -> tuple[Concept, ...]:
+    if not found:
+        return more
+    for concept in more:
+        if concept not in found:
+            found += (concept,)
+    return found
 
 
 def texts_of(concept: wire.Concept | None) -> tuple[str, ...]:

@@ -55,6 +55,10 @@ class Vocabulary:
         self.mrd = WordList(lexicon["mrd"])
         self.other_cancers = WordList(lexicon["other_cancers"])
         self.qualifiers = {name: WordList(words) for name, words in lexicon["qualifiers"].items()}
+        # names of codes repeat, so these are memoised; texts of reports never pass through them
+        self.names_imaging = lru_cache(maxsize=4096)(self.imaging.any_in)
+        self.names_pathology = lru_cache(maxsize=4096)(self.pathology.any_in)
+        self.names_mrd = lru_cache(maxsize=4096)(self.mrd.any_in)
         self.specimen = lru_cache(maxsize=4096)(self._specimen)
         self.method = lru_cache(maxsize=4096)(self._method)
 

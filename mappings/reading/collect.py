@@ -1,0 +1,250 @@
+"""A decoded input to one patient's chart: strangers set aside, the few resources that matter picked out in one pass.
+
+Sources: rules 11.14; hazards H-01, H-04, H-11. The pass is the hot path of a hook call: a laboratory value costs one
+look-up and an append, and only the newest of each kind is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from mappings.facts import Remark, SeenType, SourceRef
+from mappings.reading import wire
+from mappings.reading.chart import Chart, Hit, reference_key, resolve
+from mappings.reading.decode import Decoded
+from mappings.reading.recognise import Recogniser, label_of
+from mappings.reading.seen import what_was_seen
+from mappings.reading.wire import Resource
+
+if TYPE_CHECKING:
+    from mappings.loading import Concept
+
+Placed = tuple[Resource, str | None]
+_ALWAYS = frozenset({"Patient", "DiagnosticReport", "DocumentReference", "Specimen", "Medication", "FamilyMemberHistory"})
+_NEWEST = 3  # of one laboratory value: the newest may turn out to be void or without a value
+_LISTED_STRANGERS = 50
+_VOID = frozenset({"entered-in-error", "cancelled", "registered"})
+
+
+def patient_ids(decoded: Decoded) -> tuple[str, ...]:
+    """Ids of all Patient resources given, for inputs that do not name their patient."""
+    return tuple(dict.fromkeys(r.id for r, _ in _walk(decoded) if r.resourceType == "Patient" and r.id))
+
+
+def _walk(decoded: Decoded) -> Iterator[Placed]:
+    for value in decoded.keys.values():
+        if value is not None:
+            yield from _flatten(value, None, 0)
+
+
+def _flatten(value: Resource, url: str | None, depth: int) -> Iterator[Placed]:
+    if value.resourceType != "Bundle":
+        yield value, url
+        return
+    for entry in value.entry or ():
+        resource = entry.resource
+        if resource is None:
+            continue
+        if resource.resourceType == "Bundle" and depth < 4:
+            yield from _flatten(resource, entry.fullUrl, depth + 1)
+        else:
+            yield resource, entry.fullUrl
+
+
+def read_chart(decoded: Decoded, patient_id: str, recogniser: Recogniser, triggers: re.Pattern[bytes]) -> Chart:
+    """Sorts a decoded input: this patient's resources that matter, strangers set aside, what was seen of each type."""
+    chart = Chart(patient_id=patient_id, remarks=list(decoded.remarks))
+    everything = list(_walk(decoded))
+    patients = [placed for placed in everything if placed[0].resourceType == "Patient"]
+    chart.patient = _find_patient(patients, patient_id, chart)
+    mine = _own_references(chart, patients)
+    chart.make_index = lambda: _index(everything, mine)
+    _pick(everything, mine, chart, recogniser, triggers)
+    chart.hits = [_with_medication(hit, chart, recogniser) for hit in chart.hits]
+    _drop_repeats(chart)
+    chart.seen = what_was_seen(decoded, chart)
+    if chart.foreign_patient:
+        _refuse_identity(chart)
+    return chart
+
+
+def _pick(
+    everything: list[Placed], mine: set[str], chart: Chart, recogniser: Recogniser, triggers: re.Pattern[bytes]
+) -> None:
+    """The one pass over all resources."""
+    owners: dict[str, bool] = {}
+    unowned: list[str] = []
+    labs: dict[str, list[Hit]] = {}
+    counts, hits, concepts_of = chart.counts, chart.hits, recogniser.concepts
+    for resource, _ in everything:
+        kind = resource.resourceType or ""
+        counts[kind] = counts.get(kind, 0) + 1
+        owner = resource.subject or resource.patient
+        reference = owner.reference if owner is not None else None
+        if reference is not None:
+            is_mine = owners.get(reference)
+            if is_mine is None:
+                is_mine = owners[reference] = reference_key(reference) in mine
+            if not is_mine:
+                _set_stranger_aside(chart, resource)
+                continue
+        concepts = concepts_of(resource.code or resource.medicationCodeableConcept)
+        if not concepts and kind not in _ALWAYS and not resource.medicationReference:
+            if kind != "Observation" or not _speaks(resource, triggers):
+                continue
+        hit = Hit(resource, concepts, f"{kind}/{resource.id or '?'}", (resource.status or "").strip().lower())
+        if reference is None:
+            unowned.append(hit.reference)
+        if kind == "Observation" and len(concepts) == 1 and concepts[0].kind == "safety" and not _speaks(resource, triggers):
+            labs.setdefault(concepts[0].id, []).append(hit)
+        else:
+            hits.append(hit)
+    for rows in labs.values():
+        chart.labs.extend(_newest(rows))
+    chart.labs.sort(key=lambda hit: hit.reference)
+    _note_unowned(chart, unowned)
+
+
+def _newest(rows: list[Hit]) -> list[Hit]:
+    if len(rows) <= _NEWEST:
+        return rows
+    good = [hit for hit in rows if hit.status not in _VOID] or rows
+    good.sort(key=lambda hit: (hit.resource.effectiveDateTime or "", hit.reference), reverse=True)
+    return good[:_NEWEST]
+
+
+def _refuse_identity(chart: Chart) -> None:
+    """The Patient given is not the one asked for: nothing of this input counts, and nothing counts as seen (H-01)."""
+    chart.hits, chart.labs = [], []
+    reason = "the Patient given is not the patient asked for"
+    chart.seen = {kind: SeenType(kind, "not-seen", 0, reason) for kind in chart.seen}
+
+
+def _find_patient(patients: Iterable[Placed], patient_id: str, chart: Chart) -> Resource | None:
+    others = 0
+    found: Resource | None = None
+    for resource, _ in patients:
+        if resource.id == patient_id:
+            found = resource
+        else:
+            others += 1
+            chart.remarks.append(
+                Remark("set-aside", "is another patient's record", SourceRef("Patient"), code="other-patient")
+            )
+    chart.foreign_patient = found is None and others > 0
+    return found
+
+
+def _own_references(chart: Chart, patients: Iterable[Placed]) -> set[str]:
+    mine = {f"Patient/{chart.patient_id}"}
+    for resource, url in patients:
+        if resource is chart.patient and url:
+            mine.add(url)
+            mine.add(reference_key(url))
+    links = wire.peek_list(chart.patient.link, PatientLink) if chart.patient is not None else []
+    for link in links:
+        other = reference_key(link.other.reference if link.other else None)
+        if link.type == "replaces" and other:
+            mine.add(other)
+            reason = "an older record of the same person, which this record replaces, is read as well"
+            chart.remarks.append(Remark("remark", reason, SourceRef(f"Patient/{chart.patient_id}"), code="replaces"))
+        elif other:
+            reason = f"is linked as “{link.type or 'unstated'}” and is not read: history may lie under another record"
+            chart.remarks.append(Remark("set-aside", reason, SourceRef("Patient"), code="linked-record"))
+    return mine
+
+
+class PatientLink(wire.Struct, gc=False):
+    """Patient.link."""
+
+    other: wire.Reference | None = None
+    type: str | None = None
+
+
+def _set_stranger_aside(chart: Chart, resource: Resource) -> None:
+    chart.strangers += 1
+    if chart.strangers <= _LISTED_STRANGERS:
+        reference = f"{resource.resourceType}/{resource.id or '?'}"
+        chart.remarks.append(
+            Remark("set-aside", "belongs to another patient", SourceRef(reference), code="other-patient")
+        )
+
+
+def _note_unowned(chart: Chart, references: list[str]) -> None:
+    for reference in references:
+        if not reference.startswith(("Patient/", "Medication/")):
+            reason = "names no patient; read because it came with this patient's chart"
+            chart.remarks.append(Remark("remark", reason, SourceRef(reference), code="no-subject"))
+
+
+def _with_medication(hit: Hit, chart: Chart, recogniser: Recogniser) -> Hit:
+    """A medication given by reference takes the name and concepts of the Medication it points to."""
+    if not hit.resource.medicationReference or hit.resource.medicationCodeableConcept is not None:
+        return hit
+    reference = wire.peek(hit.resource.medicationReference, wire.Reference)
+    medication = resolve(reference.reference if reference else None, hit.resource, chart)
+    named = medication.code if medication is not None else None
+    if named is None and reference is not None and reference.display:
+        named = wire.Concept(text=reference.display)
+    concepts: tuple[Concept, ...] = recogniser.concepts(named)
+    if named is None or not concepts:
+        return hit
+    hit.resource.medicationCodeableConcept = named
+    return Hit(hit.resource, concepts, hit.reference, hit.status)
+
+
+def _speaks(resource: Resource, triggers: re.Pattern[bytes]) -> bool:
+    """Whether an Observation says something in words or parts that must be read whatever its code."""
+    if resource.component or resource.hasMember:
+        return True
+    if resource.valueString and triggers.search(resource.valueString):
+        return True
+    if resource.note and triggers.search(resource.note):
+        return True
+    return bool(resource.valueCodeableConcept and triggers.search(resource.valueCodeableConcept))
+
+
+def _index(everything: list[Placed], mine: set[str]) -> dict[str, Resource]:
+    index: dict[str, Resource] = {}
+    for resource, url in everything:
+        owner = resource.subject or resource.patient
+        if owner is not None and owner.reference is not None and reference_key(owner.reference) not in mine:
+            continue
+        if resource.id:
+            index[f"{resource.resourceType}/{resource.id}"] = resource
+        if url and url.startswith("urn:"):
+            index[url] = resource
+    return index
+
+
+def _drop_repeats(chart: Chart) -> None:
+    """Keeps one of several copies of a resource: the newest version where versions are told, else the first in order."""
+    best: dict[str, Hit] = {}
+    loose: list[Hit] = []
+    for hit in chart.hits:
+        if not hit.resource.id:
+            loose.append(hit)
+            continue
+        old = best.get(hit.reference)
+        if old is None or _version(hit.resource) > _version(old.resource):
+            best[hit.reference] = hit
+    chart.hits = sorted(best.values(), key=lambda hit: hit.reference) + sorted(loose, key=_loose_order)
+
+
+def _loose_order(hit: Hit) -> tuple[str, str, str]:
+    return hit.reference, label_of(hit.resource.code), hit.resource.effectiveDateTime or ""
+
+
+class _Meta(wire.Struct, gc=False):
+    versionId: str | None = None  # noqa: N815
+    lastUpdated: str | None = None  # noqa: N815
+
+
+def _version(resource: Resource) -> tuple[str, int, str]:
+    meta = wire.peek(resource.meta, _Meta) if resource.meta else None
+    if meta is None:
+        return "", 0, resource.status or ""
+    number = int(meta.versionId) if meta.versionId and meta.versionId.isdecimal() else 0
+    return meta.lastUpdated or "", number, resource.status or ""

@@ -1,0 +1,139 @@
+"""What was seen of each resource type: only a type seen in full may be answered with *no*.
+
+Sources: rules 11.5; CDS Hooks 2.0.1 prefetch states; hazards H-08, H-09.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mappings.facts import SeenType
+from mappings.reading import wire
+from mappings.reading.chart import Chart
+from mappings.reading.decode import Decoded
+from mappings.reading.wire import Resource
+
+# What a key of plain meaning holds (rules 11.5, contract "Prefetch keys").
+KEY_TYPES = {
+    "patient": ("Patient",),
+    "conditions": ("Condition",),
+    "problems": ("Condition",),
+    "procedures": ("Procedure",),
+    "observations": ("Observation",),
+    "medicationAdministrations": ("MedicationAdministration",),
+    "medicationRequests": ("MedicationRequest",),
+    "medications": ("MedicationAdministration", "MedicationRequest"),
+    "medicationStatements": ("MedicationStatement",),
+    "reports": ("DiagnosticReport",),
+    "diagnosticReports": ("DiagnosticReport",),
+    "documents": ("DocumentReference",),
+    "familyHistory": ("FamilyMemberHistory",),
+}
+DECIDING_TYPES = ("Condition", "Procedure", "MedicationAdministration", "Observation", "DiagnosticReport")
+_COMPLETE_CODES = frozenset({"4101", "4119"})
+
+
+class _Issue(wire.Struct, gc=False):
+    code: str | None = None
+    severity: str | None = None
+    details: wire.Concept | None = None
+
+
+def what_was_seen(decoded: Decoded, chart: Chart) -> dict[str, SeenType]:
+    states: dict[str, list[tuple[str, str]]] = {}
+    for key, value in decoded.keys.items():
+        for kind, state, reason in _key_states(key, value):
+            states.setdefault(kind, []).append((state, reason))
+    if chart.patient is not None:
+        states.setdefault("Patient", []).append(("complete", ""))
+    seen = {}
+    for kind, rows in states.items():
+        complete = any(state == "complete" for state, _ in rows)
+        partial = any(state in ("complete", "incomplete") for state, _ in rows)
+        reason = "" if complete else next((reason for _, reason in rows if reason), "")
+        state = "complete" if complete else "incomplete" if partial else "not-seen"
+        seen[kind] = SeenType(kind, state, chart.counts.get(kind, 0), reason)
+    for kind in DECIDING_TYPES:
+        seen.setdefault(kind, SeenType(kind, "not-seen", 0, "not given"))
+    return seen
+
+
+def _key_states(key: str, value: Resource | None) -> Iterator[tuple[str, str, str]]:
+    """What one key says of the types it holds: rows of (type, state, reason)."""
+    types = KEY_TYPES.get(key, ())
+    if value is None:
+        yield from ((kind, "not-seen", "the EHR sent null") for kind in types)
+        return
+    if value.resourceType == "OperationOutcome":
+        yield from ((kind, "not-seen", "the EHR answered with an error") for kind in types)
+        return
+    if value.resourceType != "Bundle":
+        if value.resourceType == "Unreadable":
+            yield from ((kind, "incomplete", "could not be read") for kind in types)
+        elif not types and value.resourceType:
+            yield value.resourceType, "incomplete", "a single resource was given"
+        return
+    entries = value.entry or []
+    held = {
+        entry.resource.resourceType: True
+        for entry in entries
+        if _is_match(entry) and entry.resource and entry.resource.resourceType not in (None, "OperationOutcome")
+    }
+    for entry in entries if "Bundle" in held else ():
+        if entry.resource is not None and entry.resource.resourceType == "Bundle":
+            yield from _key_states(key, entry.resource)
+    reason = _cut_short(value, entries)
+    state = "incomplete" if reason else "complete"
+    for kind in dict.fromkeys((*types, *held, *_self_types(value))):
+        by_key = kind in types and (not held or any(other in held for other in types))
+        if kind in held or by_key or not held:
+            yield kind, state, reason  # type: ignore[misc]
+
+
+def _is_match(entry: wire.Entry) -> bool:
+    return entry.search is None or entry.search.mode in (None, "match")
+
+
+def _self_types(bundle: Resource) -> list[str]:
+    types = []
+    for link in wire.peek_list(bundle.link, wire.Link):
+        if link.relation == "self" and link.url:
+            last = link.url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+            if last[:1].isupper() and last.isalpha():
+                types.append(last)
+    return types
+
+
+def _cut_short(bundle: Resource, entries: list[wire.Entry]) -> str:
+    """Why a searchset is not the whole answer, or empty (rules 11.5, hazard H-09)."""
+    if any(link.relation == "next" for link in wire.peek_list(bundle.link, wire.Link)):
+        return "more pages were announced than were given"
+    matches = 0
+    for entry in entries:
+        resource = entry.resource
+        if resource is None:
+            continue
+        if resource.resourceType == "OperationOutcome":
+            reason = _withheld(resource)
+            if reason:
+                return reason
+        elif resource.resourceType == "Unreadable":
+            return "an entry could not be read"
+        elif _is_match(entry):
+            matches += 1
+    if bundle.total is not None and bundle.total > matches:
+        return f"{bundle.total} results were announced and {matches} given"
+    return ""
+
+
+def _withheld(outcome: Resource) -> str:
+    for issue in wire.peek_list(outcome.issue, _Issue):
+        codes = {(coding.code or "").strip() for coding in (issue.details.coding or () if issue.details else ())}
+        if codes and codes <= _COMPLETE_CODES:
+            continue
+        if issue.severity in ("information", "success") and not codes:
+            continue
+        if codes & _COMPLETE_CODES and not (codes - _COMPLETE_CODES):
+            continue
+        return "the EHR withheld part of the answer"
+    return ""
