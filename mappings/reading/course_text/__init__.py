@@ -33,7 +33,7 @@ def read_course(text: str, lexicon: Mapping[str, Any] | None = None) -> CourseRe
     if not lists.gate.search(fold_word(text)):
         return CourseReading(cut=cut)
     words = split_words(text)
-    judge = Judge(words, lists, Calendar.of(words))
+    judge = Judge(words, lists, Calendar.of(words, lists))
     for sentence in sentences(words, lists):
         judge.read(sentence)
     return CourseReading(tuple(judge.found), cut)

@@ -18,10 +18,10 @@ def absence_statement(scope: Scope, build: Callable[..., CourseStatement]) -> Co
         "weakening", "other-cancer", "family", "donor"
     ):
         return None
-    if "?" in scope.words.after(sentence.last) or sentence.tagged("hedge", "hedge-after", "break"):
+    if "?" in scope.words.after(sentence.last) or sentence.tagged("break"):
         return None
     for cue in sentence.hits:
-        if "absence" not in cue.tags:
+        if "absence" not in cue.tags or _hedged(scope, cue):
             continue
         if scope.before(cue.first, "plan", "history", "negation") or scope.before(
             cue.first, "history-adjacent", reach=1
@@ -55,6 +55,12 @@ def _disease_object(scope: Scope, cue: Hit) -> int | None:
             break
         at = hit.last + 1
     return last if last is not None else (cue.last if own_object else None)
+
+
+def _hedged(scope: Scope, cue: Hit) -> bool:
+    start, end = scope.clause(cue.first, cue.last)
+    tags = {tag for h in scope.sentence.hits if start <= h.first <= end for tag in h.tags}
+    return not tags.isdisjoint({"hedge", "hedge-after", "hedge-adjacent"})
 
 
 def _ends_in_object(scope: Scope, cue: Hit) -> bool:

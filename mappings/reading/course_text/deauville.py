@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mappings.reading.course_text.lexicon import CourseLexicon
 from mappings.reading.course_text.sentences import Sentence
@@ -56,7 +56,7 @@ def _is_scale(words: Words, sentence: Sentence) -> bool:
     for at in range(sentence.first, sentence.last + 1):
         gap = words.after(at)
         if words.text[at] in {"1", "2", "3", "4", "5"} and (
-            "=" in gap or ":" in gap or gap.strip() in {"-", ")", "."}
+            "=" in gap or ":" in gap or gap in {" - ", ") ", ". "}
         ):
             grades.add(words.text[at])
     return len(grades) >= 3
@@ -74,7 +74,7 @@ def _after_name(words: Words, sentence: Sentence, name: int, lexicon: CourseLexi
     at = name + 1
     while at <= min(sentence.last, name + _REACH):
         word = words.text[at]
-        if "." in words.before[at].strip(" \t\n") or ";" in words.before[at]:
+        if "." in words.before[at] or ";" in words.before[at]:
             break
         grade = _grade(words, at)
         if grade:
@@ -82,6 +82,9 @@ def _after_name(words: Words, sentence: Sentence, name: int, lexicon: CourseLexi
             if is_scale:
                 at = last + 1
                 continue
+            if found and ">" in words.before[at] and found[-1].first == name:  # "4 -> 5"
+                found[-1] = replace(found[-1], prior=True)
+                prior = False
             found.append(Score(name, last, low, prior, open=last > at and _ranged(words, at)))
             prior = True  # a second figure without "now" is what it is compared with
             at = last
@@ -100,7 +103,7 @@ def _grade(words: Words, at: int) -> int:
     plain = _GRADE.match(word)
     if plain:
         decimal = at + 1 < len(words.text) and words.after(at) in {".", ","}
-        below = words.before[at].strip().endswith(("<", ">"))
+        below = words.before[at].strip().endswith(("<", ">")) and not words.before[at].strip().endswith("->")
         return 0 if decimal or below else int(plain[1])
     original = words.source[words.original(words.start[at])]
     return _ROMAN.get(word, 0) if original.isupper() else 0

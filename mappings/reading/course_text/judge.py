@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mappings.reading.course_text.absence import absence_statement
 from mappings.reading.course_text.deauville import Score, change_beside, deauville_scores
@@ -42,7 +42,7 @@ class Judge:
         said: list[tuple[Hit, CourseStatement]] = []
         for hit in sentence.hits:
             for term in hit.terms:
-                if term.form != "quiet" and (statement := self._term(scope, hit, term)):
+                if statement := self._term(scope, hit, term):
                     said.append((hit, statement))
                     said.extend((hit, extra) for extra in _implied(statement, term))
         self.found.extend(_one_state(scope, said))
@@ -66,8 +66,6 @@ class Judge:
         if not certainty:
             return None
         when = time_of(scope, hit, term, self.calendar)
-        if not when.said:
-            return None
         if scope.sentence.section == "history" and certainty == "suspected":
             return None
         return self._statement(
@@ -97,15 +95,19 @@ class Judge:
             return True
         if scope.after(hit.last, "negation-after", "plan-after"):
             return True
-        if scope.before(hit.first, "plan", reach=7, label=True) or scope.before(
-            hit.first, "plan-adjacent", reach=1
-        ):
+        if scope.before(hit.first, "plan", reach=7, label=True) or self._planned_next(scope, hit, term):
             return True
         if "?" in self.words.before[hit.first] or "?" in self.words.after(hit.last)[:3]:
             return True
         if "?" in self.words.after(scope.sentence.last) and not scope.sentence.tagged("assert"):
             return True
         return self._answered_no(scope, hit) or self._in_definition(scope, hit, term)
+
+    def _planned_next(self, scope: Scope, hit: Hit, term: Term) -> bool:
+        """ "At relapse" and "when relapse" name a time to come; "when he relapsed" tells what happened."""
+        if term.form in {"verb", "adjective"}:
+            return False
+        return scope.before(hit.first, "plan-adjacent", reach=1) is not None
 
     def _answered_no(self, scope: Scope, hit: Hit) -> bool:
         """A form field: "Relapse: no", "Progression (yes/no)", "Relapse: unknown"."""
@@ -140,7 +142,8 @@ class Judge:
             scope.before(hit.first, "hedge", label=True)
             or scope.before(hit.first, "hedge-adjacent", reach=1)
             or scope.after(hit.last, "hedge-after")
-            or self._suspicion_word(hit)
+            or (term.form == "lesion" and scope.after(hit.last, "hedge", "hedge-adjacent"))
+            or "hedge" in hit.tags
         )
         if doubt and (term.kind in _ACTIVE or term.form == "lesion"):
             return "stated", "undetermined"
@@ -149,9 +152,6 @@ class Judge:
         if term.form == "lesion" and scope.sentence.tagged("benign"):
             return "stated", "undetermined"
         return "stated", term.kind
-
-    def _suspicion_word(self, hit: Hit) -> bool:
-        return any(tag in hit.tags for tag in ("hedge",))
 
     def _score(self, scope: Scope, score: Score) -> CourseStatement:
         """A Deauville score: 5, or 4 with growth, is suspicion; all else settles nothing (rules 11.9)."""
@@ -183,8 +183,6 @@ class Judge:
 
 
 def _implied(statement: CourseStatement, term: Term) -> list[CourseStatement]:
-    from dataclasses import replace
-
     extra = []
     if term.implies and statement.kind != term.implies:
         extra.append(replace(statement, kind=term.implies))
@@ -195,8 +193,6 @@ def _implied(statement: CourseStatement, term: Term) -> list[CourseStatement]:
 
 def _one_state(scope: Scope, said: list[tuple[Hit, CourseStatement]]) -> list[CourseStatement]:
     """Of a sentence that tells a course ("CR, then relapse") only the last state is the present."""
-    from dataclasses import replace
-
     states = [
         (hit, s)
         for hit, s in said

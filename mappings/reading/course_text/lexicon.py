@@ -48,6 +48,7 @@ class CourseLexicon:
     foreign: frozenset[str]
     deauville: Mapping[str, frozenset[str]]
     gate: re.Pattern[str]
+    dates: re.Pattern[str]
 
 
 def phrase_words(phrase: str) -> tuple[str, ...]:
@@ -86,12 +87,15 @@ def build_lexicon(decoded: Mapping[str, Any]) -> CourseLexicon:
     abbreviations: set[str] = set()
     deauville: dict[str, set[str]] = {}
     first_words: set[str] = set()
+    months: set[str] = set()
     for name in LANGUAGES:
         data = decoded.get(name)
         if data is None:
             continue
         first_words |= _add_terms(root, data)
         _add_cues(root, data, glue)
+        _add_patterns(root, data["absence_patterns"])
+        months |= {fold_word(m) for m in data["months"]}
         for section, titles in data["headings"].items():
             for title in titles:
                 headings.setdefault(" ".join(phrase_words(title)), section)
@@ -108,6 +112,7 @@ def build_lexicon(decoded: Mapping[str, Any]) -> CourseLexicon:
         foreign=frozenset(" ".join(phrase_words(w)) for w in decoded.get(OTHER, {}).get("foreign", ())),
         deauville={part: frozenset(words) for part, words in deauville.items()},
         gate=_gate(first_words),
+        dates=_dates(months),
     )
 
 
@@ -170,6 +175,28 @@ def _add_cues(root: Node, data: Mapping[str, Any], glue: set[str]) -> None:
                 "assert",
             }:
                 glue.add(phrase_words(phrase)[-1])
+
+
+def _add_patterns(root: Node, patterns: Mapping[str, Any]) -> None:
+    """Denials with one or two adjectives: "no morphologic or immunophenotypic evidence of"."""
+    middles = list(patterns["middle"])
+    pairs = [f"{a} {j} {b}" for a in middles for b in middles if a != b for j in patterns["join"]]
+    for opening in patterns["open"]:
+        for middle in middles + pairs:
+            for close in patterns["close"]:
+                node = _put(root, f"{opening} {middle} {close}")
+                if node is not None:
+                    node.tags.add("absence")
+
+
+def _dates(months: Iterable[str]) -> re.Pattern[str]:
+    """Dates as reports write them: day, month and year, month and year, or a year alone."""
+    name = "(?:" + "|".join(sorted(months, key=len, reverse=True)) + r")\.?"
+    year = r"(?:19|20)\d\d"
+    return re.compile(
+        rf"\b(?:\d{{1,2}}[ .]{{1,2}}{name} {year}|{name} \d{{1,2}},? {year}|{year}-\d\d(?:-\d\d)?"
+        rf"|\d{{1,2}}[./-]\d{{1,2}}[./-](?:{year}|\d\d)|\d{{1,2}}/{year}|{name} {year}|{year})\b"
+    )
 
 
 def _absence_words(decoded: Mapping[str, Any]) -> set[str]:

@@ -42,7 +42,8 @@ class Scope:
                 return None
             if hit.tags.isdisjoint(tags):
                 continue
-            if self._open_between(hit.last + 1, place, label):
+            ends = not hit.tags.isdisjoint({"negation", "absence"}) and hit.tags.isdisjoint({"plan"})
+            if self._open_between(hit.last + 1, place, label, ends):
                 return hit
         return None
 
@@ -81,17 +82,28 @@ class Scope:
             end += 1
         return start, end
 
+    def sentence_tag(self, place: int, tag: str) -> bool:
+        """Whether the word at `place` was found with the tag."""
+        return any(tag in h.tags and h.first <= place <= h.last for h in self._hits)
+
     def breaks_between(self, first: int, last: int) -> bool:
         """Whether a clause break stands between two places."""
         return any(at in self._breaks for at in range(first + 1, last + 1))
 
-    def _open_between(self, start: int, place: int, label: bool) -> bool:
+    def _open_between(self, start: int, place: int, label: bool, ends: bool) -> bool:
         for at in range(start, place + 1):
             if at in self._breaks and not (label and at == start and ":" in self.words.before[at]):
                 return False
             if at in self._commas and not self._list_goes_on(at, place):
                 return False
-        return not any("scope-end" in h.tags and start <= h.first and h.last < place for h in self._hits)
+        return not (ends and any(self._asserts(h, start) for h in self._hits if h.first < place))
+
+    def _asserts(self, hit: Hit, start: int) -> bool:
+        """A verb that asserts ends a denial before it, unless it is itself denied: "has not confirmed"."""
+        if "scope-end" not in hit.tags or hit.first < start:
+            return False
+        joined = any("list" in h.tags and start <= h.first < hit.first for h in self._hits)
+        return joined or hit.first - start >= 3
 
     def _list_goes_on(self, comma: int, place: int) -> bool:
         """Whether the words from `comma` are one more item of a list: "no relapse, progression or ..."."""

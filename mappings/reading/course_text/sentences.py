@@ -14,6 +14,7 @@ _BLANK = re.compile(r"\n[ \t\r]*\n")
 _BULLET = re.compile(r"\n[ \t]*(?:[-*>]|\[[ x]?\])")
 _INSIDE = re.compile(r"[ \t\r\n'/\-]{0,6}\Z")
 _HEADING_WORDS = 6
+_EARLIER = frozenset({"before", "history", "history-adjacent", "plan-adjacent", "past-response", "car-t"})
 _MAX_SENTENCE = 400
 
 
@@ -71,8 +72,7 @@ def _ends(words: Words, first: int, last: int, lexicon: CourseLexicon) -> bool:
         return False
     word = words.text[last]
     if _STOP.match(gap.lstrip(" \"')]%")):
-        short = len(word) == 1 and gap.lstrip().startswith(".") and "\n" not in gap
-        if not (word in lexicon.abbreviations or (short and (last > first or not word.isdigit()))):
+        if word not in lexicon.abbreviations and not ("\n" not in gap and _shortened(words, last, lexicon)):
             return True
     if "\n" not in gap:
         return False
@@ -82,6 +82,17 @@ def _ends(words: Words, first: int, last: int, lexicon: CourseLexicon) -> bool:
         return False
     following = words.places[words.start[last + 1]] if words.places else words.start[last + 1]
     return not _continues(words, last + 1, following)
+
+
+def _shortened(words: Words, at: int, lexicon: CourseLexicon) -> bool:
+    """Whether the point after a single sign does not end the sentence: "V. a. Rezidiv", "2. Rezidiv"."""
+    word, following = words.text[at], words.text[at + 1]
+    if len(word) > 1:
+        return False
+    if word.isdigit():
+        node = lexicon.root.next.get(word)
+        return node is not None and following in node.next
+    return len(following) == 1 or (at > 0 and len(words.text[at - 1]) == 1 and "." in words.before[at])
 
 
 def _continues(words: Words, at: int, place: int) -> bool:
@@ -107,7 +118,10 @@ def _heading(words: Words, first: int, last: int, lexicon: CourseLexicon) -> tup
             title = _title(label, lexicon)
             if title:
                 return at + 1, title
-            return first, "?" if "\n" in words.before[first] and len(label) <= _HEADING_WORDS else ""
+            fresh = "\n" in words.before[first] or (
+                label[0] in lexicon.root.next and "patient" in lexicon.root.next[label[0]].tags
+            )
+            return first, "?" if fresh and len(label) <= _HEADING_WORDS else ""
         if "," in gap or len(label) > _HEADING_WORDS:
             return first, ""
         if aside and ")" in gap:
@@ -126,8 +140,16 @@ def _title(label: list[str], lexicon: CourseLexicon) -> str:
         for part in (label[:size], label[-size:]):
             title = lexicon.headings.get(" ".join(part))
             if title and (size == len(label) or size > 1 or len(label) <= 3):
-                return title
+                return _dated_title(title, label, lexicon)
     return ""
+
+
+def _dated_title(title: str, label: list[str], lexicon: CourseLexicon) -> str:
+    """A status "prior to CAR T" or "at infusion" is history, whatever heading it resembles."""
+    if title not in {"diagnosis", "findings"} or " ".join(label) in lexicon.headings:
+        return title
+    tags = {tag for word in label if word in lexicon.root.next for tag in lexicon.root.next[word].tags}
+    return "history" if tags & _EARLIER else title
 
 
 def find_hits(words: Words, first: int, last: int, root: Node) -> list[Hit]:

@@ -5,31 +5,26 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mappings.reading.course_text.lexicon import Term
+from mappings.reading.course_text.lexicon import CourseLexicon, Term
 from mappings.reading.course_text.scope import Scope
 from mappings.reading.course_text.sentences import Hit
 from mappings.reading.course_text.words import Words
 
 _YEAR = re.compile(r"(?:19|20)\d\d\Z")
-_DATE = re.compile(
-    r"\b(?:\d{1,2}[ .]{1,2}[a-z]{3,10}\.? (?:19|20)\d\d|[a-z]{3,10}\.? \d{1,2}, (?:19|20)\d\d"
-    r"|(?:19|20)\d\d-\d\d(?:-\d\d)?|\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d\d|\d{1,2}/(?:19|20)\d\d"
-    r"|[a-z]{3,10}\.? (?:19|20)\d\d|(?:19|20)\d\d)\b"
-)
 _STATES = frozenset({"response", "remission", "partial-response", "stable"})
 _LEAD_IN = 4
 _NAME = 9
 _LEADS = frozenset({"hedge", "hedge-adjacent", "assert"})
+_OTHER_EVENTS = frozenset({"prior-line", "history-after", "before"})
 
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Time of a statement; `said` is false where the words only name a time, such as "before relapse"."""
+    """Time of a statement, whether its words place it after CAR T cells, and the date beside it."""
 
     time: str
     after_car_t: bool = False
     dated: str = ""
-    said: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,50 +32,61 @@ class Calendar:
     """The latest year written in the text: an earlier year beside a statement makes it history."""
 
     latest_year: int
+    lexicon: CourseLexicon
 
     @classmethod
-    def of(cls, words: Words) -> Calendar:
+    def of(cls, words: Words, lexicon: CourseLexicon) -> Calendar:
         """Reads the years of a text."""
-        return cls(max((int(w) for w in words.text if _YEAR.match(w)), default=0))
+        return cls(max((int(w) for w in words.text if _YEAR.match(w)), default=0), lexicon)
 
 
 def time_of(scope: Scope, hit: Hit, term: Term, calendar: Calendar) -> When:
     """Now or earlier; where the text does not say that it speaks of now, earlier."""
-    if _before_car_t(scope, hit):
+    if _beside_car_t(scope, hit, "before") or _given_for(scope, hit):
         return When("prior")
-    after = _after_car_t(scope, hit)
-    dated = _date_beside(scope, hit)
-    now = scope.near(hit.first, hit.last, 4, 4, "now") is not None
-    year = int(dated[-4:]) if _YEAR.match(dated[-4:]) else int(dated[:4]) if _YEAR.match(dated[:4]) else 0
-    old = bool(year) and (year < calendar.latest_year or _YEAR.match(dated) is not None)
-    if scope.sentence.section == "history":
-        current = (after or now) and not old and not scope.after(hit.last, "history-after", reach=12)
-    elif old and not (after and year == calendar.latest_year):
+    after = _beside_car_t(scope, hit, "after")
+    dated = _date_beside(scope, hit, calendar)
+    year = next((int(dated[part]) for part in (slice(-4, None), slice(0, 4)) if _YEAR.match(dated[part])), 0)
+    lone_year = _YEAR.match(dated) is not None
+    old = bool(year) and (year < calendar.latest_year or (lone_year and not after))
+    now = _now(scope, hit)
+    if old:
         current = False
+    elif scope.sentence.section == "history":
+        current = (after or now) and not scope.after(hit.last, "history-after", reach=12)
     elif term.kind in _STATES:
-        current = scope.before(hit.first, "past-response", reach=3, label=True) is None and not _history(
-            scope, hit, now
+        current = not (
+            scope.before(hit.first, "past-response", reach=3, label=True)
+            or scope.before(hit.first, "history", reach=2)
+            or scope.before(hit.first, "history-adjacent", reach=1)
         )
     else:
         current = _is_now(scope, hit, term, after, now)
     return When("current" if current else "prior", after, dated)
 
 
+def _now(scope: Scope, hit: Hit) -> bool:
+    """Whether "now" or the like stands before the word, or closes the clause right after it."""
+    if scope.near(hit.first, hit.last, 4, 0, "now"):
+        return True
+    _, end = scope.clause(hit.first, hit.last)
+    return any("now" in h.tags and h.first == hit.last + 1 and h.last == end for h in scope.sentence.hits)
+
+
 def _is_now(scope: Scope, hit: Hit, term: Term, after: bool, now: bool) -> bool:
     if (_old_line(scope, hit) and not after) or (_both(scope, hit) and not now):
         return False
-    if term.form == "adjective" and not after and not _as_diagnosis(scope, hit):
+    adjective = term.form == "adjective" and not _as_verb(scope, hit)
+    if adjective and not (after or now) and not _as_diagnosis(scope, hit):
         return False
     if scope.before(hit.first, "for", reach=1) and not scope.before(hit.first, "assert", reach=3):
         return False
-    if now or after:
-        return scope.before(hit.first, "history", reach=5) is None or now
-    return not _history(scope, hit, now)
+    if after and not now:
+        return scope.before(hit.first, "history", reach=5) is None
+    return now or not _history(scope, hit)
 
 
-def _history(scope: Scope, hit: Hit, now: bool) -> bool:
-    if now:
-        return False
+def _history(scope: Scope, hit: Hit) -> bool:
     return (
         scope.before(hit.first, "history") is not None
         or scope.before(hit.first, "history-adjacent", reach=1) is not None
@@ -97,9 +103,30 @@ def _old_line(scope: Scope, hit: Hit) -> bool:
 
 
 def _both(scope: Scope, hit: Hit) -> bool:
-    """ "Relapsed/refractory" labels the disease that was treated; it is not an event."""
-    words = scope.words
-    return words.before[hit.first] in {"/", " / "} or words.after(hit.last) in {"/", " / "}
+    """Whether it is the label "relapsed/refractory" of the disease that was treated, which is no event."""
+    for other in scope.sentence.hits:
+        if other.first == hit.last + 1:
+            gap = scope.words.before[other.first]
+        elif other.last == hit.first - 1:
+            gap = scope.words.before[hit.first]
+        elif other.first == hit.last + 2 and scope.sentence_tag(hit.last + 1, "list"):
+            gap = "/"
+        else:
+            continue
+        if "/" in gap and any(
+            t.kind in {"refractory", "relapse"} and t.form == "adjective" for t in other.terms
+        ):
+            return True
+    return False
+
+
+def _as_verb(scope: Scope, hit: Hit) -> bool:
+    """ "Relapsed" with no disease after it nor comma before it: "DLBCL relapsed 5/2026"."""
+    if "participle" not in hit.tags or hit.first == scope.sentence.first:
+        return False
+    if "," in scope.words.before[hit.first] or scope.breaks_between(hit.first - 1, hit.first):
+        return False
+    return scope.near(hit.first, hit.last, 0, 4, "disease") is None
 
 
 def _as_diagnosis(scope: Scope, hit: Hit) -> bool:
@@ -116,7 +143,7 @@ def _as_diagnosis(scope: Scope, hit: Hit) -> bool:
     start, _ = scope.clause(hit.first, hit.last)
     lead = hit.first - start
     ahead = [h for h in sentence.hits if start <= h.first < hit.first]
-    if any("disease" in h.tags for h in ahead):  # "DLBCL, relapsed"
+    if any("disease" in h.tags or h.terms for h in ahead):  # "DLBCL, relapsed"
         return lead <= _LEAD_IN or (lead <= _NAME and words.before[hit.first].strip() in {",", "("})
     plain = sum(h.last - h.first + 1 for h in ahead if h.tags & _LEADS)
     return lead == plain and _opens(scope, hit, start)
@@ -130,50 +157,52 @@ def _opens(scope: Scope, hit: Hit, start: int) -> bool:
     return ":" in gap or " - " in gap
 
 
-def _before_car_t(scope: Scope, hit: Hit) -> bool:
-    return _beside_car_t(scope, hit, "before", "for")
+def _given_for(scope: Scope, hit: Hit) -> bool:
+    """Whether CAR T cells were given for it: "axi-cel for relapsed DLBCL"."""
+    cue = scope.before(hit.first, "for", reach=2)
+    if cue is None:
+        return False
+    return any("car-t" in h.tags and h.last < cue.first for h in scope.sentence.hits)
 
 
-def _after_car_t(scope: Scope, hit: Hit) -> bool:
-    return _beside_car_t(scope, hit, "after")
-
-
-def _beside_car_t(scope: Scope, hit: Hit, *tags: str) -> bool:
-    """Whether "after CAR T" or the like stands in the same clause; "CAR T for relapse" counts as before."""
+def _beside_car_t(scope: Scope, hit: Hit, tag: str) -> bool:
+    """Whether "after CAR T", or "before CAR T", stands beside the word with no other event between."""
     hits = scope.sentence.hits
     for nth, found in enumerate(hits):
         if "car-t" not in found.tags:
             continue
-        near = [
-            h
-            for h in hits[max(0, nth - 3) : nth]
-            if found.first - h.last <= 5 and not h.tags.isdisjoint(tags)
-        ]
-        near = [h for h in near if "for" not in h.tags]
-        if near and not scope.breaks_between(min(hit.last, found.first), max(hit.first, found.first)):
-            closest = next(h for h in reversed(hits[max(0, nth - 3) : nth]) if {"after", "before"} & h.tags)
-            if not closest.tags.isdisjoint(tags):
-                return True
-        if "for" in tags and found.last < hit.first and hit.first - found.last <= 5:
-            between = [h for h in hits if found.last < h.first < hit.first]
-            if any("for" in h.tags for h in between):
-                return True
+        cue = next((h for h in reversed(hits[max(0, nth - 3) : nth]) if h.tags & {"after", "before"}), None)
+        if cue is None or tag not in cue.tags or found.first - cue.last > 5:
+            continue
+        low, high = (hit.last, cue.first) if hit.last < cue.first else (found.last, hit.first)
+        if high < low or scope.breaks_between(low, high) or high - low > 12:
+            continue
+        between = [h for h in hits if low < h.first and h.last < high]
+        if any(h.terms or h.tags & _OTHER_EVENTS for h in between):
+            continue
+        commas = sum("," in scope.words.before[at] for at in range(low + 1, high + 1))
+        if commas == 0 or (commas == 1 and high - low <= 6):
+            return True
     return False
 
 
-def _date_beside(scope: Scope, hit: Hit) -> str:
-    """A date written in the clause, as in the original; the one nearest to the word."""
+def _date_beside(scope: Scope, hit: Hit, calendar: Calendar) -> str:
+    """The date written beside the word, as in the original: rather after it, and not across a comma."""
     start, end = scope.clause(hit.first, hit.last)
     words = scope.words
     if not any(w[0].isdigit() for w in words.text[start : end + 1]):
         return ""
-    at = words.start[start]
-    best, distance = "", 200
-    for found in _DATE.finditer(words.folded, at, words.end[end]):
-        away = min(abs(found.start() - words.end[hit.last]), abs(words.start[hit.first] - found.end()))
-        if away < distance:
-            best, distance = (
-                words.source[words.original(found.start()) : words.original(found.end() - 1) + 1],
-                away,
-            )
-    return best
+    here, there = words.start[hit.first], words.end[hit.last]
+    best: tuple[int, str] = (9999, "")
+    for found in calendar.lexicon.dates.finditer(words.folded, words.start[start], words.end[end]):
+        ahead = found.start() >= there
+        gap = words.folded[there : found.start()] if ahead else words.folded[found.end() : here]
+        rank = (
+            len(gap)
+            + (0 if ahead else 40)
+            + (400 if "," in gap.strip(", ") or (not ahead and "," in gap) else 0)
+        )
+        if rank < best[0]:
+            first, last = words.original(found.start()), words.original(found.end() - 1) + 1
+            best = (rank, words.source[first:last])
+    return best[1]
