@@ -34,6 +34,7 @@ _RELAPSE = frozenset(
         RelapseCategory.LINEAGE_SWITCH,
     }
 )
+_ANSWERED = frozenset({RelapseCategory.NO_RELAPSE, RelapseCategory.INSUFFICIENT_DATA})
 _ROUTES = {route: rank for rank, route in enumerate(Route)}
 _ADULT_FROM = 18  # as in the label "adults" of rules 11.12
 _CNS_NOTE = "Isolated CNS relapse: refer to local neuro-oncology practice first."
@@ -83,7 +84,7 @@ def _table(assessment: Assessment, facts: Facts) -> RelapseCategory | None:
         return None
     if category in _RELAPSE:
         return category
-    if assessment.branch is Branch.T_CELL_MALIGNANCY:
+    if assessment.branch is Branch.T_CELL_MALIGNANCY and category in _ANSWERED:
         return RelapseCategory.CD19_UNKNOWN
     # rules 11.7: infusion known, target not recorded, and a relapse to treat
     target_open = assessment.anchor is None and any(

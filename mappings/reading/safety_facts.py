@@ -247,7 +247,7 @@ def _markers(hit: Hit, verification: str, source: SourceRef, found: list[SafetyF
 def _newest(
     found: Iterable[SafetyFact], as_of: ClinicalDate, remarks: list[Remark]
 ) -> tuple[SafetyFact, ...]:
-    """The newest entry of each fact; of findings on the problem list every one that is present, newest first."""
+    """The newest entry of each fact; of findings on the problem list all that are present, newest first."""
     groups: dict[str, list[SafetyFact]] = {}
     for fact in found:
         if fact.when is not None and before(as_of, fact.when):

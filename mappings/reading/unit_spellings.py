@@ -73,7 +73,6 @@ SPELLINGS = {
     "ml/min": "mL/min",
     "ml/min/{1.73_m2}": "mL/min/{1.73_m2}",
     "ml/min/1.73m2": "mL/min/{1.73_m2}",
-    "ml/min/1.73 m2": "mL/min/{1.73_m2}",
     "ml/min/1.73m^2": "mL/min/{1.73_m2}",
     "ml/min/{1.73m2}": "mL/min/{1.73_m2}",
     "ml/min/1.73sqm": "mL/min/{1.73_m2}",
