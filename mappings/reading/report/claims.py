@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mappings.reading.report.layout import Line
 from mappings.reading.report.model import Claim
-from mappings.reading.report.pairs import POPULATIONS, Pair, Value, pairs_of
+from mappings.reading.report.pairs import COMPARING, POPULATIONS, Pair, Value, pairs_of
 from mappings.reading.report.quantity import Step, band, quantity
 from mappings.reading.report.tokens import Token
 from mappings.reading.report.tokens import number as to_number
@@ -15,6 +15,9 @@ from mappings.reading.report.words import Words
 
 _PASSIVE = frozenset(("panel", "plan", "gene", "therapy", "count", "control", "legend"))
 _YEAR = re.compile(r"(?:19|20)\d\d$")
+
+
+CHOICE = frozenset(("pos", "neg", "low", "failed", "pending", "hedge", "v", "mask"))
 
 
 @dataclass(slots=True)
@@ -47,6 +50,7 @@ class Story:
     two: bool = False
     mrd: str = ""
     large: bool = False
+    legend: dict[str, str] = field(default_factory=dict)
     scale: tuple[Step, ...] = ()
     hscore: bool = False
     mfi: bool = False
@@ -93,6 +97,8 @@ def _stops(tokens: list[Token], index: int, text: str, words: Words) -> bool:
     if following[:1] and not following[0].isspace():
         return False
     before = tokens[index - 1] if index else None
+    if before is not None and before.kind == "m" and index + 1 < len(tokens) and tokens[index + 1].kind in CHOICE:
+        return False
     return not (before is not None and before.end == tokens[index].start and before.text in words.abbreviations and (following.strip()[:1].islower() or following.strip()[:1].isdigit()))
 
 
@@ -116,8 +122,15 @@ def _group(sentence: Sentence) -> None:
 
 def read_sentence(sentence: Sentence, story: Story) -> None:
     """Adds the claims of one sentence to the story."""
+    if sentence.section == "gene" and any(t.kind in ("flowm", "ihcm") for t in sentence.tokens):
+        sentence.section = ""
     tokens = sentence.tokens
+    _maybe(tokens, story.words)
     _name_cells(tokens, story.large)
+    _references(tokens)
+    if story.legend:
+        _legend(tokens, story.legend)
+    _choices(tokens)
     _group(sentence)
     dropped = _drop_names(tokens, sentence, story)
     _verbs(tokens, dropped)
@@ -133,9 +146,8 @@ def read_sentence(sentence: Sentence, story: Story) -> None:
             claim = _claim(pair, sentence, story, times, others)
             made.append(claim)
             story.claims.append(claim)
-    named = [t for t in tokens if t.kind in POPULATIONS]
-    if named and sentence.first:
-        story.carried_pop = _lead(sentence) if (not made or tokens[-1].text == ":" or sentence.section != "") else story.carried_pop
+    if sentence.first and not pairs and any(t.kind in (*POPULATIONS, "cells") for t in tokens):
+        story.carried_pop = _lead(sentence)
     _carry_time(sentence, story, bool(made))
     if made:
         story.last = made
@@ -167,25 +179,116 @@ def _name_cells(tokens: list[Token], large: bool) -> None:
                 break
 
 
+def _references(tokens: list[Token]) -> None:
+    """Normal cells that only serve as a yardstick are not the cells looked at."""
+    for index, token in enumerate(tokens):
+        if token.kind == "mal" and any(t.kind == "beside" for t in tokens[max(0, index - 2) : index]):
+            token.kind = "w"
+    measured = any(t.kind in ("mfi", "isotype") or t.text in ("median", "mean", "ratio") for t in tokens)
+    for index, token in enumerate(tokens):
+        if token.kind not in ("norm", "cells"):
+            continue
+        near = tokens[max(0, index - 4) : index]
+        cut = max((i for i, t in enumerate(near) if t.kind == "m" or t.text in (",", ";")), default=-1)
+        near = near[cut + 1 :]
+        compared = any(t.kind == "compare" or t.kind in ("low", "pos", "neg") and t.text.rsplit(" ", 1)[-1] in COMPARING for t in near)
+        beside = any(t.kind == "num" for t in tokens[index + 1 : index + 2] + near[-1:])
+        if compared or (measured and beside):
+            token.kind = "ref"
+
+
+def _legend(tokens: list[Token], legend: dict[str, str]) -> None:
+    """A lone sign of the printed key in the row of a marker takes the meaning that the key gives."""
+    for index, token in enumerate(tokens):
+        if token.kind != "m" or token.sign:
+            continue
+        deep = 0
+        for following in tokens[index + 1 : index + 9]:
+            deep += following.text == "("
+            deep -= following.text == ")"
+            if following.kind == "m" or following.text in (",", ";"):
+                break
+            if not deep and following.text in legend and following.kind in ("w", "and", "num", "v", "prep", "negator"):
+                following.kind, following.val = "v", legend[following.text]
+                break
+
+
+def _choices(tokens: list[Token]) -> None:
+    """Of printed choices only the marked one counts; none marked is a missing result (narrative rule 12)."""
+    kinds = {t.kind for t in tokens}
+    if "box" in kinds:
+        _boxes(tokens)
+    start = 0
+    while start < len(tokens):
+        if tokens[start].kind != "m":
+            start += 1
+            continue
+        stop = next((i for i in range(start + 1, len(tokens)) if tokens[i].kind == "m"), len(tokens))
+        part = tokens[start + 1 : stop]
+        options = [t for i, t in enumerate(part) if t.kind in CHOICE and (part[i + 1 : i + 2] and part[i + 1].text == "/" or i and part[i - 1].text == "/" or "circle" in kinds)]
+        if len({t.kind for t in options}) >= 2 and (sum(t.text == "/" for t in part) >= len(options) - 1):
+            marked = [t for i, t in enumerate(part) if t in options and i and part[i - 1].kind == "circle" or t in options and "*" in [p.text for p in part[max(0, i - 1) : i]]]
+            for token in options:
+                if token not in marked:
+                    token.kind = "w"
+            if not marked:
+                options[0].kind = "mask"
+        start = stop
+
+
+def _boxes(tokens: list[Token]) -> None:
+    places = [i for i, t in enumerate(tokens) if t.kind == "box"]
+    first = places[0]
+    lead = next((i for i in range(first, -1, -1) if tokens[i].kind == "m"), -1)
+    trailing = lead >= 0 and any(t.kind in CHOICE for t in tokens[lead:first])
+    for number, place in enumerate(places):
+        begin = places[number - 1] if number else max(lead, 0)
+        span = range(begin + 1, place) if trailing else range(place + 1, places[number + 1] if number + 1 < len(places) else len(tokens))
+        for at in span:
+            if tokens[at].kind == "m":
+                if not tokens[place].val:
+                    tokens[at].sign = ""
+                continue
+            if not tokens[place].val and tokens[at].kind in CHOICE:
+                tokens[at].kind = "w"
+    if not any(tokens[p].val for p in places):
+        tokens[first].kind = "mask"
+
+
+def _maybe(tokens: list[Token], words: Words) -> None:
+    """Old names such as B1 count only beside a result and away from block numbers (narrative rule 11)."""
+    seen = False
+    for index, token in enumerate(tokens):
+        seen = any(t.text in words.not_before for t in tokens[max(0, index - 3) : index])
+        if token.sub != "maybe" or token.kind != "m":
+            continue
+        following = tokens[index + 1] if index + 1 < len(tokens) else None
+        stated = bool(token.sign) or following is not None and (following.kind in CHOICE or following.kind in ("m", "and") or following.text in ("(", ","))
+        if seen or not stated:
+            token.kind, token.val = "w", ""
+
+
 def _verbs(tokens: list[Token], dropped: set[int]) -> None:
     """Verbs that state a result only by their object, and "with" before a marker."""
     for index, token in enumerate(tokens):
         if token.kind == "verbpos":
             following = [t.kind for t in tokens[index + 1 : index + 5]]
-            token.kind = "pos" if "mal" in following and "norm" not in following else "w"
+            preceding = [t.kind for t in tokens[max(0, index - 2) : index]]
+            token.kind = "pos" if {"mal", "dx"} & {*following, *preceding} and "norm" not in following else "w"
         elif token.text in ("with", "mit", "avec", "con") and token.kind == "w":
             after = index + 1
             while after < len(tokens) and tokens[after].kind in ("pos", "low") and after <= index + 2:
                 after += 1
             if after < len(tokens) and tokens[after].kind == "m" and after not in dropped:
-                token.kind = "wpos"
+                named = {t.kind for t in tokens[:index]}
+                token.kind = "wpos" if named & {"mal", "norm", "cells", "dx"} and not named & {"pending", "therapy"} else "w"
         elif token.kind == "w" and token.text in ("t", "nk") and index + 1 < len(tokens) and tokens[index + 1].kind == "pct":
             token.kind = "norm"
 
 
 def _lead(sentence: Sentence) -> str:
     for token in sentence.tokens:
-        if token.kind in ("mal", "norm"):
+        if token.kind in ("mal", "norm") and "control" not in token.text:
             return token.kind
         if token.kind == "cells":
             return "norm"
@@ -216,6 +319,12 @@ def _name_only(tokens: list[Token], index: int, token: Token) -> str:
     before = tokens[index - 1] if index else None
     if token.sub == "name" and (before is not None and (before.kind == "clonew" or before.text in ("(", "-", "/") and index > 1 and tokens[index - 2].kind == "m" and tokens[index - 2].val == token.val)):
         return "clone"
+    if before is not None and token.val and not token.sign:
+        opened = [i for i in range(max(0, index - 5), index) if tokens[i].text == "("]
+        if opened and opened[-1] and tokens[opened[-1] - 1].kind != "m" and any(t.kind == "m" and t.val == token.val for t in tokens[max(0, opened[-1] - 3) : opened[-1]]) and index + 1 < len(tokens) and tokens[index + 1].text == ")":
+            return "clone"
+        if before.text == "/" and index > 1 and tokens[index - 2].kind == "m" and tokens[index - 2].val == token.val:
+            return "clone"
     if token.sub == "anti!":
         return "therapy"
     if token.sign:
@@ -275,7 +384,8 @@ def _malignancy(sentence: Sentence, story: Story) -> None:
             if kind == "mal" and after[:1] in (["neg"], ["nonefound"]) and (after[:1] == ["nonefound"] or "m" not in kinds):
                 story.absent.append((token.start, token.end))
                 continue
-            near = [k for k in kinds[max(0, index - 4) : index] if k != "w"]
+            near = [t.kind if t.text != ";" else ";" for t in tokens[max(0, index - 4) : index] if t.kind != "w" or t.text == ";"]
+            near = near[near.index(";") + 1 :] if ";" in near else near
             if near[-1:] == ["negator"] or (near[-1:] in (["m"], ["neg"], ["pos"]) and "negator" in near):
                 story.absent.append((token.start, token.end))
             elif not (past or hedged or negated):
@@ -286,7 +396,7 @@ def _carry_time(sentence: Sentence, story: Story, made: bool) -> None:
     """A heading line that names an outside, older or other person's result rules the lines under it."""
     tokens = sentence.tokens
     kinds = {t.kind for t in tokens}
-    if "current" in kinds or (sentence.section and sentence.section != "history" and sentence.first):
+    if kinds & {"current", "agree"} or (sentence.section and sentence.section != "history" and sentence.first):
         story.carried_past = False
     elif not made and "history" in kinds and tokens[-1].text == ":":
         story.carried_past = True
@@ -325,7 +435,7 @@ def _times(sentence: Sentence, story: Story) -> dict[int, str]:
     """Past or present for every group of the sentence (narrative rule 3)."""
     out: dict[int, str] = {}
     running = "past" if sentence.section == "history" or story.carried_past else ""
-    seen_marker = False
+    seen_marker = comparing = False
     deep = 0
     for token, group in zip(sentence.tokens, sentence.groups, strict=True):
         if token.text == "(":
@@ -337,11 +447,14 @@ def _times(sentence: Sentence, story: Story) -> dict[int, str]:
         kind = token.kind
         if kind == "m":
             seen_marker = True
-        if kind == "history" or (kind == "num" and _YEAR.match(token.text) and _year_of_past(sentence.tokens, token)):
+        if kind == "since":
+            comparing = True
+        if kind == "history" or (kind == "num" and not comparing and _YEAR.match(token.text) and _year_of_past(sentence.tokens, token)):
             out[group] = "past"
             if not seen_marker:
                 running = "past"
-        elif kind == "current":
+        elif kind in ("current", "agree"):
+            comparing = comparing or token.text.startswith("unchanged")
             if out.get(group) != "past" or kind == "current":
                 out[group] = "now"
             if not deep:
@@ -371,6 +484,7 @@ def _method(tokens: list[Token], story: Story, sentence: Sentence) -> None:
 
 def _claim(pair: Pair, sentence: Sentence, story: Story, times: dict[int, str], others: bool) -> Claim:
     token = pair.token
+    _moves(pair, sentence, times)
     groups = {sentence.groups[pair.index]} | {sentence.groups[v.index] for v in pair.values}
     claim = Claim(token.val, "unk", token.start, token.end, section=sentence.section, line=sentence.line, order=token.start)
     _state(pair, claim, sentence, story, others)
@@ -384,9 +498,27 @@ def _claim(pair: Pair, sentence: Sentence, story: Story, times: dict[int, str], 
         kinds |= sentence.group_kinds.get(group, set())
     _mode(pair, claim, sentence, kinds, groups)
     everything = {t.kind for t in sentence.tokens}
-    claim.corrects = "correction" in everything or sentence.section == "correction"
+    claim.corrects = bool(everything & {"correction", "shouldread", "arrow"}) or sentence.section == "correction"
     claim.second = "second" in everything
     return claim
+
+
+def _moves(pair: Pair, sentence: Sentence, times: dict[int, str]) -> None:
+    """Drops values that only say what was: before an arrow or "should read", or in a bracket about the past."""
+    tokens = sentence.tokens
+    stop = next((i for i in range(pair.index + 1, len(tokens)) if tokens[i].kind == "m"), len(tokens))
+    turn = max((i for i in range(pair.index + 1, stop) if tokens[i].kind in ("arrow", "shouldread")), default=-1)
+    if turn > 0 and any(v.index > turn for v in pair.values):
+        pair.values = [v for v in pair.values if v.index > turn]
+        pair.token.sign = ""
+    elif any(t.kind == "shouldread" for t in tokens[pair.index :]) and any(t.kind == "m" and t.val == pair.token.val for t in tokens[pair.index + 1 :]):
+        pair.values = []
+        pair.listed = False
+    here = times.get(sentence.groups[pair.index], "")
+    if here != "past":
+        kept = [v for v in pair.values if times.get(sentence.groups[v.index], "") != "past"]
+        if kept and len(kept) < len(pair.values):
+            pair.values = kept
 
 
 def _near_method(pair: Pair, sentence: Sentence) -> str:
@@ -416,11 +548,11 @@ def _mode(pair: Pair, claim: Claim, sentence: Sentence, kinds: set[str], groups:
         claim.value, claim.reason = "unk", "hedged"
     elif "count" in kinds and not any(v.kind == "sign" for v in pair.values):
         claim.value, claim.reason = "unk", "count"
-    elif sentence.section == "gene" or "gene" in kinds and not pair.token.sign:
+    elif sentence.section == "gene" or "gene" in {t.kind for t in sentence.tokens[max(0, pair.index - 3) : pair.index + 4]} and not pair.token.sign:
         claim.value, claim.reason = "unk", "gene"
     elif sentence.section in ("plan",) and pair.listed:
         claim.value, claim.reason = "unk", "pending"
-    elif "cyto" in kinds or pair.token.sub in ("c", "cy", "cyt", "ic"):
+    elif "cyto" in kinds and "surface" not in kinds or pair.token.sub in ("c", "cy", "cyt", "ic"):
         claim.reason = "cytoplasmic"
         claim.value = "unk"
 
@@ -447,33 +579,30 @@ def _selecting(pair: Pair, sentence: Sentence) -> bool:
     while before is not None and before.kind == "m":
         at = next(i for i, t in enumerate(tokens) if t is before)
         before = tokens[at - 1] if at else None
-    return bool(after) and after[0] in ("cells", "events") and before is not None and (before.kind == "prep" or before.text in ("among", "gated", "on"))
+    return bool(after) and after[0] in ("cells", "events") and before is not None and (before.kind in ("prep", "num") or before.text in ("among", "gated", "on"))
 
 
 def _population(pair: Pair, sentence: Sentence, story: Story) -> str:
-    own = [v.pop for v in pair.values if v.pop in ("mal", "norm")]
-    if own:
-        return own[0]
+    used = [v for v in pair.values if v.how != "later"] or pair.values
+    own = [v.pop for v in used if v.pop in ("mal", "norm")]
+    if own and not (own == ["norm"] * len(own) and len(own) < len(used)):
+        return "mal" if "mal" in own else "norm"
     tokens = sentence.tokens
-    comparing = False
     for token in tokens[pair.index + 1 : pair.index + 3]:
         if token.kind in ("mal", "norm") and (pair.token.sign or pair.values):
             before = [t.kind for t in tokens[: pair.index]]
             if not any(k in ("mal", "norm") for k in before) or token.kind == "norm":
                 return token.kind
-        if token.text in (",", ";", ":") or token.kind in ("m", "compare"):
+        if token.text in (",", ";", ":", "(") or token.kind in ("m", "compare"):
             break
-    for token in reversed(tokens[: pair.index]):
-        if token.kind in ("mal", "norm", "control"):
-            return "norm" if token.kind == "control" else token.kind
-    for token in tokens[pair.index + 1 :]:
-        if token.kind == "compare":
-            comparing = True
-        elif token.kind in ("mal", "norm"):
-            if comparing:
-                comparing = False
-                continue
-            return token.kind
+    before = _population_before(tokens, pair.index)
+    if before:
+        return before
+    for at in range(pair.index + 1, len(tokens)):
+        if tokens[at].kind == "mal":
+            return "mal"
+        if tokens[at].kind == "norm" and not any(t.text in (";", ",", "(") or t.kind in ("but", "m") for t in tokens[pair.index + 1 : at]):
+            return "norm"
     if any(t.kind == "dx" for t in tokens):
         return "mal"
     if any(t.kind == "cells" for t in tokens):
@@ -483,12 +612,34 @@ def _population(pair: Pair, sentence: Sentence, story: Story) -> str:
     return story.carried_pop
 
 
+def _population_before(tokens: list[Token], index: int) -> str:
+    """The cells named before a marker; across a semicolon only those that open their clause."""
+    crossed, closed = False, 0
+    for at in range(index - 1, -1, -1):
+        token = tokens[at]
+        if token.text == ")":
+            closed += 1
+        elif token.text == "(":
+            closed -= 1
+        elif token.text == ";" or token.kind == "but":
+            crossed = True
+        elif token.kind == "mal" and closed <= 0:
+            return "mal"
+        elif token.kind in ("norm", "control") and closed <= 0:
+            opens = at == 0 or tokens[at - 1].text in (";", ":") or tokens[at - 1].kind in ("but", "and") or tokens[at - 1].text == "the"
+            if not crossed or opens:
+                return "norm"
+    return ""
+
+
 def _state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, others: bool) -> None:
     policy = story.words.policy
     values = [v for v in pair.values if v.how != "later"]
     later = [v for v in pair.values if v.how == "later" and v.pop != "norm"]
     if later and values and _later(later, values, claim, sentence):
         return
+    if not values and later and later[0].pop == "mal":
+        values = later[:1]
     values = [v for v in values if v.pop != "norm"] or values
     states = {v.state for v in values}
     if pair.number is not None and story.denominator and values and pair.percent is None:
@@ -563,6 +714,9 @@ def _number(pair: Pair, claim: Claim, sentence: Sentence, story: Story) -> None:
 def _later(later: list[Value], values: list[Value], claim: Claim, sentence: Sentence) -> bool:
     """A second value after "but" or ";": now against then, method against method, or two populations."""
     first, second = values[0].state, later[0].state
+    if (first, second) == ("pos", "low"):
+        claim.value = "low"
+        return True
     if {first, second} != {"pos", "neg"}:
         return False
     between = {t.kind for t in sentence.tokens[values[0].index : later[0].index + 6]}
@@ -593,6 +747,7 @@ def _unknown(values: list[Value], claim: Claim, sentence: Sentence) -> None:
     if definite and all(v.kind == "pending" for v in unknown):
         claim.value = _combine(definite)
         return
+    claim.strong = any(v.kind == "openw" for v in unknown)
     claim.reason = unknown[0].kind if unknown[0].kind in ("pending", "failed") else "missing"
 
 
@@ -612,7 +767,7 @@ def _combine(values: list[Value]) -> str:
 def _afterthought(sentence: Sentence, story: Story) -> None:
     """A sentence without a marker may take back or question what was said just before."""
     kinds = {t.kind for t in sentence.tokens}
-    if not story.last or sentence.section in ("history", "plan", "panel") or not kinds & {"artefact", "withdrawn"}:
+    if not story.last or sentence.section in ("history", "plan", "panel") or not kinds & {"artefact", "withdrawn", "openw"}:
         return
     if kinds & {"mal", "dx", "m"}:
         return

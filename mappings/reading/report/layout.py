@@ -9,6 +9,8 @@ from mappings.reading.report.words import Words
 
 _HEAD = re.compile(r"[ \t]*(?:[-*•#>]{1,3}[ \t]*|\d{1,2}[.)][ \t]+)?([^\W\d_][^:\n|.;,]{0,48}?)[ \t]*(?:\([^()\n]{0,40}\)[ \t]*)?(:|\.{2,}|$|[ \t]-[ \t]|[ \t]–[ \t])")
 _DATEISH = re.compile(r"[ \t]*[\d./-]{2,12}|\bday\b.*|\bdated\b.*|\bof\b[ \t]\d.*", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]+")
+_YEARS = re.compile(r"\b(?:19|20)\d\d\b")
 _OPENERS = frozenset("and or but for of the with by in on to is are was were not no as than at a an from und oder für mit der "
                      "die das von et ou pour de des du le la les con per e o y para di del della however whereas while "
                      "which that be been shows show express lack lacks expressing".split())
@@ -18,7 +20,7 @@ _FIRST = re.compile(r"[ \t]*([^\W\d_]+|.)")
 _COLUMNS = re.compile(r"\S(?:[ ]{2,}|\t)\S|\|")
 _KEY_ITEM = re.compile(
     r"(?:^|[,;:(\n]|[ ]{2,}|\band\b)[ \t]*[\"'“]?([^\s\w]{1,3}|[a-zA-Z]{1,3}|\d\+?|[-–—]+|dash|blank)[\"'”]?"
-    r"[ \t]*(?:=|:|means|stands for|[ ]|is\b)[ \t]*([^,;=\n()]{2,40})", re.IGNORECASE)
+    r"[ \t]*(?:=|:|means|stands for|[ ]|is\b)[ \t]*([^,;=\n]{2,60})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ def lines_of(text: str, soft: frozenset[int], words: Words) -> list[Line]:
             continue
         kind, body = heading(text, start, words)
         alone = bool(kind) and not text[body:offset].strip()
+        if kind == "history" and not alone and _first_word(text, start) in words.prior_heads and "CD" not in text[body:offset].upper():
+            alone = True
         if kind:
             section = kind
         elif not text[start:offset].strip():
@@ -88,6 +92,11 @@ def lines_of(text: str, soft: frozenset[int], words: Words) -> list[Line]:
         offset += 1
         start = offset
     return out
+
+
+def _first_word(text: str, start: int) -> str:
+    match = _WORD.search(text, start, start + 40)
+    return match.group().lower() if match else ""
 
 
 def heading(text: str, start: int, words: Words) -> tuple[str, int]:
@@ -103,6 +112,8 @@ def heading(text: str, start: int, words: Words) -> tuple[str, int]:
             kind = kind or words.headings.get(" ".join(first[:size]), "")
         if kind and kind in ("body", "panel", "conclusion") and len(first) > 3:
             kind = ""
+    if kind == "conclusion" and _YEARS.search(match.group(1)):
+        kind = "history"
     if match.group(2) == "" and kind in ("history",) and len(name) < 5:
         kind = ""
     return kind, match.end() if kind else start
@@ -116,8 +127,10 @@ def legend_of(text: str, words: Words) -> dict[str, str]:
         keyed = head.split(" ")[0] in words.legend_heads
         if not keyed and "=" not in line:
             continue
-        for match in _KEY_ITEM.finditer(line):
-            sign, meaning = match.group(1).lower(), match.group(2).strip().lower()
+        begin = min((p for p in (line.find(":"), len(line) if "=" in line.split(":")[0] else -1) if p >= 0), default=-1)
+        begin = begin + 1 if keyed and 0 <= begin < 30 else 0
+        for match in _KEY_ITEM.finditer(line, begin):
+            sign, meaning = match.group(1).lower().strip("\"'“”"), match.group(2).strip().lower()
             if sign in words.legend_heads:
                 continue
             value = meaning_value(meaning, words)

@@ -27,6 +27,16 @@ _CD = re.compile(r"(?<![a-z0-9])((?:s|c|cy|cyt|m|ic)?CD)(?:[ \t]{0,2}[-/._#:]?[ 
 _DOTTED_CD = re.compile(r"\bC\.[ ]?D\.[ ]?(?=\d)", re.IGNORECASE)
 
 
+_STRUCK = re.compile(r"<(s|del|strike)>[^<>]{0,200}</(?:s|del|strike)>", re.IGNORECASE)
+_RTF = re.compile(r"\\([a-z]{1,12})-?\d{0,6}[ ]?|[{}]")
+_PAGE = re.compile(r"\n[^\n]{0,60}\b(?:page|seite|pagina|página)[ ]\d{1,3}[ ]?(?:of|/|von|sur|di|de)[ ]?\d{1,3}\b[^\n]{0,60}(?=\n)", re.IGNORECASE)
+_CHAIN = re.compile(
+    r"\bCDs?[ ]?\d{1,3}(?:[+-]|neg|pos)?(?:(?:/|,[ ]?)(?:CD)?\d{1,3}(?:[+-]|neg|pos)?(?![\d%.,]\d|[ ]?%|\w)){1,8}"
+    r"(?:[ ](?:and|or|und|oder|et|ou|y|e|o)[ ]\d{1,3}(?![\d%.,]\d|[ ]?%|\w))?|\bCDs?[ ]?\d{1,3}[ ](?:and|or|und|et|y|e)[ ](?:19|20|22)(?![\d%.,]|[ ]?%|[ ]?\w)", re.IGNORECASE)
+_DECLARED = re.compile(r"\bCD[ -]?(?:numbers?|nos?\b|nummern?|markers? as numbers)|numbers?[ ](?:only[ ])?(?:are|refer to|stand for|=|denote|mean|indicate)[ ](?:the[ ])?CD|numbers?[ ](?:without|after)[ ]CD", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?<![\w./,-])(\d{1,3})(?=[ ]?(?:\+|-(?![\d])|±|w\b|dim\b|pos|neg|bright|weak|part|low))")
+
+
 @dataclass(frozen=True, slots=True)
 class Plain:
     """Plain text with a map back: `text` for reading, `back` turns its offsets into original ones."""
@@ -69,12 +79,22 @@ def _tag(match: re.Match[str]) -> str:
         return " | " if match.group(1) else ""
     if name in ("sup", "sub", "b", "i", "span", "strong", "em", "font", "u", "a"):
         return ""
+    if name == "tr" and match.group(1):
+        return ""
     return "\n" if name in _BREAKING else " "
 
 
 def _entity(match: re.Match[str]) -> str:
     found = html.unescape(match.group())
     return found.translate(_TRANSLATE) if len(found) == 1 else match.group()
+
+
+def _chain(match: re.Match[str]) -> str:
+    return re.sub(r"(?<![\dA-Za-z])(?=\d)", "CD", match.group())
+
+
+def _rtf(match: re.Match[str]) -> str:
+    return "\n" if match.group(1) in ("par", "line", "row") else " " if match.group(1) in ("tab", "cell") else ""
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -90,13 +110,18 @@ def normalise(text: str, wrap_words: frozenset[str]) -> Plain:
 
     text = text.translate(_TRANSLATE)
     steps: tuple[tuple[bool, re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+        ("<" in text, _STRUCK, lambda m: ""),
+        ("\\par" in text or "{\\rtf" in text, _RTF, _rtf),
         ("<" in text, _TAG, _tag),
         ("&" in text, _ENTITY, _entity),
         (True, _LINE_END, _blank),
+        (True, _PAGE, lambda m: ""),
         ("-" in text, _WRAPPED_WORD, join),
         ("\n" in text, _CUT_WORD, lambda m: m.group(1)),
         (True, _DOTTED_CD, lambda m: "CD"),
         (True, _CD, lambda m: m.group(1)),
+        (True, _CHAIN, _chain),
+        (bool(_DECLARED.search(text)), _NUMBERED, lambda m: "CD" + m.group(1)),
     )
     maps = []
     for wanted, pattern, replace in steps:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from mappings.reading.report.tokens import Token
 
-VALUES = {"pos": "pos", "neg": "neg", "low": "low", "pending": "unk", "failed": "unk", "nolow": "pos", "mask": "unk"}
+VALUES = {"pos": "pos", "neg": "neg", "low": "low", "pending": "unk", "failed": "unk", "nolow": "pos", "mask": "unk", "openw": "unk"}
 OPERATORS = {"op_pos": "pos", "wpos": "pos", "op_neg": "neg", "op_low": "low"}
 POPULATIONS = ("mal", "norm", "dx")
 _FLIP = {"pos": "neg", "neg": "pos", "low": "unk", "unk": "unk"}
 _LOSS = ("lo", "perd", "pert", "pérd", "verl", "absen", "lack", "mangel", "sin")
 _NEITHER = frozenset(("neither", "nor", "weder", "noch", "ni", "né"))
 _HARD = (";", "but")
-_COMPARING = frozenset(("than", "as", "below", "like", "on", "them", "of", "with", "to"))
+COMPARING = frozenset(("than", "as", "below", "like", "on", "them", "of", "with", "to"))
 _JOINS = (",", "/", "&", "(", ")", "+", ":", "|", "=")
 _INTENSITY = ("bright", "strong", "moderate", "intermediate", "high", "dim", "weak", "faint", "low", "stark", "fort", "intens", "schwach",
               "faible", "debol", "débil", "hell", "kräftig", "mod", "increased", "partial", "part", "reduc", "decreas", "vermindert",
@@ -79,7 +79,14 @@ def pairs_of(tokens: list[Token], left_out: set[int]) -> list[Pair]:
         last = [v for v in suffix if v.state in _FLIP] or last
         if any(t.kind in _HARD or t.text == ";" for _, t in after.tokens[: after.split]):
             carried = []
-    return [pair for run in runs for pair in run]
+    pairs = [pair for run in runs for pair in run]
+    for at, pair in enumerate(pairs):
+        if pair.excepted and not pair.values and not pair.token.sign:
+            other = next((p for p in pairs[at + 1 :] if not p.excepted and p.values), None)
+            if other is not None and other.values[0].state in ("pos", "neg"):
+                first = other.values[0]
+                pair.values.append(Value(_FLIP[first.state], first.index, "except", first.pop, "except"))
+    return pairs
 
 
 def _cut(tokens: list[Token], left_out: set[int]) -> tuple[list[list[Pair]], list[_Gap]]:
@@ -132,7 +139,7 @@ def _split(gap: _Gap, place: int, count: int, styled_prefix: bool, operated: boo
             rest = tokens[at + 1 :]
             if token.kind == "negator" and any(_is_value(t) for _, t in rest[:3]):
                 continue
-            if token.kind == "wpos" and (not rest or any(t.text in (",", ";") or t.kind == "but" for _, t in rest) or _is_value(rest[0][1]) and not _adjacent(rest[1:])):
+            if token.kind == "wpos" and (not rest or any(t.text in (",", ";") or t.kind == "but" for _, t in rest) or _is_value(rest[0][1]) and not _adjacent(rest)):
                 continue
             gap.split = at
             return
@@ -193,6 +200,8 @@ def _prefix(gap: _Gap, carried: list[Value], place: int) -> tuple[list[Value], l
             negator = index
         elif kind in POPULATIONS:
             pop = kind
+        if kind in ("compare", "pct", "num") or token.text in (",", ";"):
+            negator = -1
     return carried, fresh, excepting, negator
 
 
@@ -200,8 +209,14 @@ def _suffix(gap: _Gap) -> list[Value]:
     out: list[Value] = []
     pop, negator, hard = "", -1, False
     tokens = gap.tokens[: gap.split]
+    strange = False
     for at, (index, token) in enumerate(tokens):
         kind = token.kind
+        if token.text == ",":
+            ahead = tokens[at + 1][1] if at + 1 < len(tokens) else None
+            strange = ahead is not None and ahead.kind == "w" and len(ahead.text) > 2 and at + 2 < len(tokens) and _is_value(tokens[at + 2][1])
+        if strange and _is_value(token) and out and {out[0].state, token.val or VALUES.get(kind)} == {"pos", "neg"}:
+            continue
         if kind == "instead":
             break
         if kind == "compare":
@@ -226,7 +241,7 @@ def _suffix(gap: _Gap) -> list[Value]:
                 state = "unk" if state == "neg" and not token.text.startswith(_LOSS) else _FLIP[state]
                 negator = -1
             following = tokens[at + 1 : at + 5]
-            comparing = token.text.rsplit(" ", 1)[-1] in _COMPARING
+            comparing = token.text.rsplit(" ", 1)[-1] in COMPARING
             own = "" if comparing else _pop_after(following)
             if comparing:
                 out.append(Value(state, index, kind, "" if pop == "compare" else pop, "later" if hard else "suffix"))
@@ -234,6 +249,9 @@ def _suffix(gap: _Gap) -> list[Value]:
                 continue
             own = own or ("" if pop == "compare" else pop)
             out.append(Value(state, index, kind, own, "later" if hard else "suffix"))
+    loose = [i for i, t in tokens if t.kind == "negator"]
+    if loose and not out and not any(t.kind in ("pct", "compare", "m") for _, t in tokens):
+        out.append(Value("unk", loose[0], "failed", "", "suffix"))
     return out
 
 
@@ -293,7 +311,7 @@ def _assign(
                 pair.values += [v for v in values if v.state == "unk"]
         elif values:
             pair.values += values
-            if carried and all(v.state in ("low", "pos") for v in values) and carried[0].state in ("neg", "low"):
+            if carried and all(v.state == "pos" for v in values) and carried[0].state == "low":
                 pair.values.insert(0, carried[0])
         elif fresh and (pair is run[0] or _reaches(run, pair, fresh, carried)):
             pair.values += fresh

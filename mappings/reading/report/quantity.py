@@ -120,13 +120,13 @@ def _label(segment: list[Token], at: int) -> str:
     for token in reversed(segment[max(0, at - 4) : at]):
         if token.kind == "num" or token.text in (",", ";"):
             break
-        if token.kind in ("isotype", "norm"):
-            return token.kind
+        if token.kind in ("isotype", "norm", "ref"):
+            return "isotype" if token.kind == "isotype" else "norm"
     for token in segment[at + 1 : at + 5]:
-        if token.kind == "num" or token.text in (",", ";", ")"):
+        if token.kind == "num" or token.text in (",", ";", ")", "("):
             break
-        if token.kind in ("isotype", "norm"):
-            return token.kind
+        if token.kind in ("isotype", "norm", "ref"):
+            return "isotype" if token.kind == "isotype" else "norm"
     before = segment[max(0, at - 2) : at]
     return "compare" if any(t.kind == "compare" for t in before) else ""
 

@@ -33,7 +33,7 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
     tokens = Scanner(plain.text, words, soft, legend).run()
     if tables.used:
         tokens = _outside(tokens, tables.used)
-    story = Story(words, claims=tables.claims)
+    story = Story(words, claims=tables.claims, legend=legend)
     story.bare_percent = bool(_BARE_PERCENT.search(plain.text))
     story.two = any(t.kind == "second" and t.text.startswith(("two", "both", "composite")) for t in tokens)
     story.large = any(t.kind == "mal" and any(w in t.text for w in _BIG) for t in tokens)

@@ -14,7 +14,7 @@ _GAPS = re.compile(r"[ ]{2,}|\t+")
 _DATE = re.compile(r"(?:(\d{1,2})[./-])?(?:(\d{1,2})[./-])?((?:19|20)\d\d)(?:-(\d{1,2}))?(?:-(\d{1,2}))?|\b(\d{1,2})[./-](\d{1,2})[./-](\d{2})\b")
 _DATA = re.compile(r"[<>]?\s*\d+(?:[.,]\d+)?\s*%?|[+-]{1,4}|±|n/?a|nd", re.IGNORECASE)
 _BARE = re.compile(r"(?:s|c|cy|m)?CD\d{1,3}[a-zA-Z]?[ ]?(?:\(?%\)?)?", re.IGNORECASE)
-_MONTHS = re.compile(r"\b(\d{1,2})[ .]{1,2}(jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-zé]{0,7}\.?[ ]((?:19|20)\d\d)", re.IGNORECASE)
+_MONTHS = re.compile(r"\b(\d{1,2})[ .]{1,2}(jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-zé]{0,7}\.?[ ](?:(?:19|20)\d\d|\d\d\b)", re.IGNORECASE)
 _MARKER_CELL = re.compile(r"[^\w]{0,4}(?:\d{1,2}[.)] )?(?:anti-|s|c|cy|m)?CD(\d{1,3})[a-zA-Z]{0,2}(?!\d)", re.IGNORECASE)
 
 
@@ -133,6 +133,7 @@ def _rows(
     wanted = _wanted(columns)
     if wanted is None:
         return
+    numeric = _numeric(block[top:])
     for offset, line, cells in block[top:]:
         number = _is_marker(cells[0])
         if not number:
@@ -146,7 +147,41 @@ def _rows(
             spot = at if barred else _place(cell, offset, columns)
             if spot < len(columns):
                 placed[spot] = cell if spot not in placed else Cell(placed[spot].text + " " + cell.text, placed[spot].start, cell.end)
-        out.claims.append(_row_claim(antigen, cells[0], placed, columns, wanted, words, legend))
+        claim = _row_claim(antigen, cells[0], placed, columns, wanted, words, legend)
+        if numeric and claim.value == "neg" and not any(re.search(r"\d", placed[i].text) for i in wanted if i in placed):
+            claim.value, claim.reason = "unk", "missing"
+        claim.pop = _compartment(placed, columns, wanted, words) or claim.pop
+        _comment(placed, columns, words, claim)
+        out.claims.append(claim)
+
+
+def _numeric(rows: list[tuple[int, str, list[Cell]]]) -> bool:
+    """Whether the first value column mostly holds plain numbers, so that a lone dash there is a gap."""
+    first = [cells[1].text for _, _, cells in rows if len(cells) > 1 and _is_marker(cells[0])]
+    return sum(bool(re.fullmatch(r"[\d.,][\d.,\s-]+", t)) for t in first) * 2 > len(first)
+
+
+def _compartment(placed: dict[int, Cell], columns: list[Column], wanted: list[int], words: Words) -> str:
+    """The cells that a row speaks of, where a column names them."""
+    for at, cell in placed.items():
+        if at not in wanted and columns[at].role == "":
+            kinds = {t.kind for t in Scanner(cell.text.lower(), words, frozenset(), {}).run()}
+            if kinds & {"mal", "dx"}:
+                return "mal"
+            if kinds & {"norm", "cells", "small"}:
+                return "norm"
+    return ""
+
+
+def _comment(placed: dict[int, Cell], columns: list[Column], words: Words, claim: Claim) -> None:
+    for at, cell in placed.items():
+        if columns[at].role == "comment":
+            value, _ = cell_value(cell.text, words, {}, "comment")
+            kinds = {t.kind for t in Scanner(cell.text.lower(), words, frozenset(), {}).run()}
+            if value == "unk" or kinds & {"artefact", "hedge", "withdrawn"}:
+                claim.value, claim.reason = "unk", "failed"
+            elif value == "low" and claim.value == "pos":
+                claim.value = "low"
 
 
 def _place(cell: Cell, offset: int, columns: list[Column]) -> int:
@@ -167,9 +202,11 @@ def _column(cell: Cell, words: Words) -> Column:
     date = named or _DATE.search(lowered)
     if named:
         month = "janfebmaraprmayjunjulaugsepoctnovdec".find(named.group(2).replace("mär", "mar").replace("mai", "may").replace("okt", "oct").replace("dez", "dec")) // 3 + 1
-        column.when = (int(named.group(3)), month, int(named.group(1)))
+        column.when = (int(named.group()[-2:]), month, int(named.group(1)))
     elif date:
         column.when = _when(date)
+    if column.when and column.when[0] > 99:
+        column.when = (column.when[0] % 100, *column.when[1:])
     kinds = {t.kind for t in Scanner(lowered, words, frozenset(), {}).run()}
     if column.role == "" and "hscore" in kinds:
         column.role = "hscore"
@@ -269,7 +306,7 @@ def _weigh(values: list[tuple[str, str]], claim: Claim) -> None:
 
 def cell_value(text: str, words: Words, legend: dict[str, str], role: str) -> tuple[str, str]:
     """What one cell says: a state and how (word, sign, percent, score)."""
-    stripped = text.strip().strip("|").strip()
+    stripped = re.sub(r"[ ]?\((?:\d|\*)\)$|[¹²³†‡]+$", "", text.strip().strip("|").strip())
     if not stripped:
         return "", ""
     if stripped.lower() in legend:
@@ -366,7 +403,7 @@ def _is_marker_after_colon(cell: Cell) -> str:
 
 
 def _chosen(labels: list[Column]) -> list[int]:
-    current = [i for i, c in enumerate(labels) if c.role == "current"]
+    current = [i for i, c in enumerate(labels) if c.role == "current" or c.text == "clone"]
     dated = [i for i, c in enumerate(labels) if c.when]
     if current and not (dated and not any(labels[i].when for i in current)):
         return current

@@ -15,6 +15,7 @@ _SIGN = (
 _LEAD = r"(?:[ \t]{0,3}(?:[:=|]|\.{2,}|…)[ \t]{0,3})?"
 _AFTER = re.compile(
     rf"{_LEAD}(?:(?P<brack>[ \t]?[(\[][ \t]?(?P<s1>{_SIGN}|-|–|neg|pos|\?)[ \t]?[)\]])"
+    rf"|(?P<wrap>[ \t]{{0,3}}\n[ \t]{{0,20}}(?P<s3>{_SIGN}|-)(?=[,;.]))"
     rf"|(?P<bare>[ \t]{{0,3}}(?P<s2>{_SIGN}|\?|↓{{1,3}}|↑{{1,3}}))"
     r"|(?P<mask>[ \t]{0,3}(?:[-–—_*#xX]{3,}|[-_*#]{2}|—|[(\[][ \t._-]{0,8}[)\]](?=[ \t]{0,9}(?:$|[\n,;|.])))(?![\w>]))"
     r"|(?P<minus>[ \t]{0,3}[-–](?!>)))",
@@ -27,9 +28,11 @@ _SCAN = re.compile(
     r"|(?P<box>\[[ ]?[xX✓✔]?[ ]?\]|[☐☑☒□■✓✔]|\([xX ]\)(?!\w))"
     r"|(?P<pct>(?:[<>~≈][ \t]?=?[ \t]?)?(?:\d{1,3}(?:[.,]\d{1,3})?)(?:[ \t]?%?[ \t]?(?:-|–|to|bis|à|a|al?)[ \t]?\d{1,3}(?:[.,]\d{1,3})?)?"
     r"[ \t]?(?:%|pct\b|percent\b|per cent\b|prozent\b|v\.H\.))"
-    r"|(?P<of>\d{1,3}(?:[.,]?\d{3})?[ \t]?(?:of|out of|/|von|sur|su|de)[ \t]?\d{1,3}(?:[.,]?\d{3})?[ \t]?(?=[a-zA-Z]))"
+    r"|(?P<of>\d{1,3}(?:[.,]?\d{3})?[ \t]?(?:of|out of|/|von|sur|su|de|in)[ \t]?\d{1,3}(?:[.,]?\d{3})?(?![\d/]|[.,]\d))"
     r"|(?P<num2>\d{1,3}(?:[.,]\d{3})+(?![\d])|\d{1,9}(?:[.,]\d{1,4})?)"
     r"|(?P<nl>\n)"
+    r"|(?P<arrow>->|=>|→|⇒|-->)"
+    r"|(?P<circle>>>|<<|«|»)"
     r"|(?P<dots>\.{2,}|…)"
     r"|(?P<slist>(?<![\w/+-])(?:\(\+\)|[+±-])(?:/(?:\(\+\)|[+±-])){1,6}(?![\w/+]))"
     rf"|(?P<sign>(?<![\w+/])(?:{_SIGN})(?![\w+]))"
@@ -135,6 +138,8 @@ class Scanner:
                 _compare(token, self.text[max(0, match.start() - 22) : match.start()])
             elif kind == "of":
                 self._of(match)
+            elif kind in ("arrow", "circle"):
+                self._add(kind, "", match)
             elif kind == "num2":
                 self._add("num", "", match)
             elif kind == "slist":
@@ -157,10 +162,14 @@ class Scanner:
     def _of(self, match: re.Match[str]) -> None:
         first, last = (number(n) for n in re.findall(r"\d+(?:[.,]\d+)*", match.group())[:2])
         token = self._add("pct", "of", match)
-        if last and first <= last:
+        slash = "/" in match.group()
+        if " in " in match.group() and last not in (10, 20, 50, 100, 1000, 10000) or slash and (last < 20 or 1900 <= last <= 2100 or first < 13 and last < 32):
+            token.kind = "w"
+        elif last and first <= last:
             token.lo = token.hi = 100 * first / last
+            _compare(token, self.text[max(0, match.start() - 22) : match.start()])
         else:
-            token.kind = "num"
+            token.kind = "w"
 
     def _slash_list(self, match: re.Match[str]) -> None:
         signs = [sign_value(s.strip("()")) for s in match.group().split("/")]
@@ -209,7 +218,7 @@ class Scanner:
         if match.group("mask"):
             token.sign, token.end = "unk", match.end()
             return match.end()
-        raw = match.group("s1") or match.group("s2")
+        raw = match.group("s1") or match.group("s2") or match.group("s3")
         if raw:
             token.sign, token.end = token.sign if token.sign == "low" else sign_value(raw), match.end()
             return match.end()
@@ -263,14 +272,14 @@ class Scanner:
                     break
                 at += 1
             else:
-                if parts[0] == raw[index].text:
+                if parts[0] == raw[index].text or len(raw[index].text) >= 6:
                     return kind, at
         return "", index
 
     def _made(self, first: Token, kind: str, end: int) -> Token:
         token = Token(kind, "", first.start, end, self.text[first.start : end].lower())
-        if kind.startswith("marker:"):
-            token.kind, token.val, token.sub = "m", kind[7:], "name"
+        if kind.startswith(("marker:", "maybe:")):
+            token.kind, token.val, token.sub = "m", kind.split(":")[1], "name" if kind[1] == "a" and kind[2] == "r" else "maybe"
             match = _AFTER.match(self.text, end)
             raw = match and (match.group("s1") or match.group("s2"))
             if raw:

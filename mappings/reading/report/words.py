@@ -49,8 +49,19 @@ class Words:
     abbreviations: frozenset[str]
     glued: Mapping[str, str]
     prefilter: re.Pattern[str]
+    prior_heads: frozenset[str]
+    fuzzy: Mapping[str, str]
     policy: Policy
     cache: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
+
+    def _near(self, word: str) -> str:
+        """The key word that this is a misspelling of, if any."""
+        found = self.fuzzy.get(word, "")
+        for at in range(1, len(word)) if not found else ():
+            name = word[:at] + word[at + 1 :]
+            if self.fuzzy.get(name) == name:
+                return name
+        return found
 
     def entries(self, word: str) -> tuple[Entry, ...]:
         """Phrases that begin with this word, longest first."""
@@ -59,9 +70,22 @@ class Words:
             found = self.phrases.get(word, ())
             for size in range(4, len(word) + 1):
                 found += self.prefixes.get(word[:size], ())
+            if not found and len(word) >= 6:
+                found = self.phrases.get(self._near(word), ())
             if len(self.cache) < 20000:
                 self.cache[word] = found
         return found
+
+
+def _misspelt(names: Iterable[str]) -> dict[str, str]:
+    """Spellings one slip away: a letter left out, two exchanged."""
+    out: dict[str, str] = {}
+    for name in names:
+        for at in range(1, len(name)):
+            out.setdefault(name[:at] + name[at + 1 :], name)
+            out.setdefault(name[: at - 1] + name[at] + name[at - 1] + name[at + 1 :], name)
+        out[name] = name
+    return out
 
 
 def pieces(phrase: str) -> tuple[str, ...]:
@@ -97,6 +121,7 @@ def compile_words(lexicon: Mapping[str, Any]) -> Words:
     markers, policy, words = data["report_markers"], data["report_policy"], data["report_words"]
     named = [(n, f"marker:{a}") for a, names in markers["synonyms"].items() for n in names]
     others = [(n, "marker:") for n in markers["others"]]
+    named += [(n, f"maybe:{a}") for a, names in markers["ambiguous_synonyms"].items() for n in names]
     exact, prefixed = _phrases([*named, *others, *_flatten(words["classes"])])
     every = sorted({n for names in markers["synonyms"].values() for n in names}, key=len, reverse=True)
     loose = [re.escape(n) for n in every] + [rf"\b{n}\b" for v in markers["ambiguous_synonyms"].values() for n in v]
@@ -118,6 +143,8 @@ def compile_words(lexicon: Mapping[str, Any]) -> Words:
         abbreviations=frozenset(words["abbreviations"]),
         glued=dict(words["glued"]),
         prefilter=re.compile(rf"(?<!\d)(?:{numbers})(?!\d)|" + "|".join(loose), re.IGNORECASE),
+        prior_heads=frozenset(words["prior_heads"]),
+        fuzzy=_misspelt(words["fuzzy"]),
         policy=Policy(**{k: v for k, v in policy.items() if k != "about"}),
     )
 
