@@ -14,11 +14,14 @@ _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _ENTITY = re.compile(r"&(?=#|[A-Za-z])")
 _LONE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _SWAP = str.maketrans({"*": "∗", "`": "'", "[": "(", "]": ")", "|": "/", "~": "∼", "\\": "/"})
+_SAFE = re.compile(r"[A-Za-z0-9 ,.;()+'/%-]*\Z")
 _SPACES = frozenset("\t\n\r\v\f")
 
 
 def plain(text: str, cap: int = 120) -> str:
     """One line of harmless text: no control or direction characters, markup, address; at most `cap` long."""
+    if len(text) <= cap and _SAFE.match(text) and "www." not in text.lower():
+        return " ".join(text.split())
     shown = "".join(
         " " if char in _SPACES or unicodedata.category(char) in ("Zs", "Zl", "Zp") else char
         for char in text[: cap * 8]

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
 
 _POPULATION = {
     "all": "After CAR T: everybody",
-    "yes": "After CAR T: everybody",
     "subgroup": "After CAR T: subgroup",
     "mixed": "Partly after CAR T",
-    "no": "Not a post-CAR-T population",
+    "none": "Not a post-CAR-T population",
 }
 
 

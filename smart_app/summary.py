@@ -88,7 +88,10 @@ def _answer(rows: list[str], evaluation: Evaluation, knowledge: Knowledge) -> No
 
 def _gaps(rows: list[str], evaluation: Evaluation) -> None:
     assessment = evaluation.assessment
-    parts = [f"{item.what} {item.remedy}".strip() for item in assessment.missing]
+    gaps = [item for item in assessment.missing if item.code != "unseen"]
+    parts = [
+        f"Missing: {item.what}" + (f" (to settle it: {item.remedy})" if item.remedy else "") for item in gaps
+    ]
     parts += lines.unseen_lines(evaluation)
     for label, remarks in (
         ("Set aside", assessment.set_aside),
@@ -165,9 +168,14 @@ def _option(rows: list[str], match: OptionMatch, evaluation: Evaluation, knowled
         rows += _wrap(line, indent, indent + "  ")
     if match.no_evidence:
         rows += _wrap("No figures after CAR T were read for this option and disease.", indent, indent)
-    checks = [f"{check.fact} {check.value or 'not seen'}" for check in match.checks]
+    checks = [f"{_check_label(check.fact, knowledge)}: {check.value or 'not seen'}" for check in match.checks]
     if checks:
         rows += _wrap(f"Check before: {'; '.join(checks)}", indent, indent + "  ")
+
+
+def _check_label(fact: str, knowledge: Knowledge) -> str:
+    known = knowledge.checks.get(fact)
+    return known.label if known is not None else fact
 
 
 def _status(match: OptionMatch, regions: Iterable[str]) -> list[str]:
