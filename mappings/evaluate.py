@@ -10,9 +10,9 @@ from functools import lru_cache
 from mappings.dates import ClinicalDate, parse_date
 from mappings.deciding import category as questions
 from mappings.deciding.antigen_state import Window, marks_on, view_antigen
-from mappings.deciding.course import Course, days_to_relapse, read_course, response_before_relapse
+from mappings.deciding.course import Course, anchor_of, days_to_relapse, read_course, response_before_relapse
 from mappings.deciding.disease_choice import DiseaseChoice, choose_disease
-from mappings.deciding.gaps import missing_items
+from mappings.deciding.gaps import SILENT, missing_items
 from mappings.deciding.options import match_options
 from mappings.deciding.timeline import build_timeline
 from mappings.evaluation import (
@@ -31,6 +31,7 @@ from mappings.reading.decode import Decoded
 from mappings.reading.facts_of import ChartReader
 
 REGIONS = ("US", "EU")
+_ASSESSED = frozenset({"antigen", "course", "car-t", "diagnosis", "report", "monitoring"})
 
 
 @lru_cache(maxsize=4)
@@ -65,15 +66,38 @@ def evaluate(
     `as_of` needs a zone. Reading never raises on a chart; what could not be read is in the assessment.
     """
     moment = _clinical_moment(as_of)
-    facts, _ = reader_for(knowledge.digest, _Same(knowledge)).read(decoded, patient_id, moment)
-    return decide(facts, knowledge, moment, tuple(regions))
+    reader = reader_for(knowledge.digest, _Same(knowledge))
+    facts, chart = reader.read(decoded, patient_id, moment)
+    assessment = assess(facts, knowledge, moment)
+    if assessment.category not in SILENT or assessment.branch is not None:
+        facts = reader.read_safety(chart, facts, moment)
+        marks = reader.validator.remarks(_deciding(assessment), chart)
+        assessment = replace(assessment, remarks=(*assessment.remarks, *marks))
+    return decide(facts, assessment, knowledge, moment, tuple(regions))
 
 
-def decide(facts: Facts, knowledge: Knowledge, as_of: ClinicalDate, regions: tuple[str, ...]) -> Evaluation:
-    """Facts to an evaluation."""
-    assessment = assess(facts, knowledge, as_of)
+def _deciding(assessment: Assessment) -> set[str]:
+    """References of the resources that made the answer: those of criteria that hold, and the antigen results."""
+    sources = {
+        s.reference for step in assessment.trail if step.outcome is Outcome.HOLDS for s in step.sources
+    }
+    return sources | {r.source.reference for view in assessment.antigens for r in view.results}
+
+
+def decide(
+    facts: Facts, assessment: Assessment, knowledge: Knowledge, as_of: ClinicalDate, regions: tuple[str, ...]
+) -> Evaluation:
+    """Facts and their assessment to an evaluation."""
     matches = match_options(assessment, facts, knowledge, regions, as_of)
-    assessment = replace(assessment, missing=missing_items(assessment, facts, matches))
+    extra = [r for r in facts.remarks if r.about not in _ASSESSED]
+    assessment = replace(
+        assessment,
+        missing=missing_items(assessment, facts, matches),
+        conflicts=_of_kind([*assessment.conflicts, *extra], "conflict"),
+        set_aside=_of_kind([*assessment.set_aside, *extra], "set-aside"),
+        unread=_of_kind([*assessment.unread, *extra], "unread"),
+        remarks=_of_kind([*assessment.remarks, *extra], "remark"),
+    )
     return Evaluation(
         assessment=assessment,
         matches=matches,
@@ -87,8 +111,6 @@ def decide(facts: Facts, knowledge: Knowledge, as_of: ClinicalDate, regions: tup
 
 def assess(facts: Facts, knowledge: Knowledge, as_of: ClinicalDate) -> Assessment:
     """Category, axes and trail, before any option is looked at."""
-    from mappings.deciding.course import anchor_of
-
     disease = choose_disease(facts, anchor_of(facts.infusions))
     course = read_course(facts, disease.group)
     policy = knowledge.policy
@@ -179,9 +201,15 @@ def _of_kind(remarks: list[Remark], kind: str) -> tuple[Remark, ...]:
 def _notes(disease: DiseaseChoice, course: Course) -> tuple[Remark, ...]:
     notes = []
     if disease.note and disease.diagnosis is not None:
-        notes.append(Remark("remark", disease.note, disease.diagnosis.source, about="diagnosis", code="inferred"))
+        notes.append(
+            Remark("remark", disease.note, disease.diagnosis.source, about="diagnosis", code="inferred")
+        )
     if course.anchor is not None and course.anchor.possibly_incomplete:
-        notes.append(Remark("remark", "dose may be incomplete", course.anchor.sources[0], about="car-t", code="incomplete"))
+        notes.append(
+            Remark(
+                "remark", "dose may be incomplete", course.anchor.sources[0], about="car-t", code="incomplete"
+            )
+        )
     return tuple(notes)
 
 
@@ -202,7 +230,8 @@ def _clinical_moment(as_of: datetime) -> ClinicalDate:
     if as_of.tzinfo is None:
         raise ValueError("as_of needs a time zone")
     parsed = parse_date(as_of.isoformat(timespec="seconds").replace("+00:00", "Z"))
-    assert parsed is not None
+    if parsed is None:
+        raise ValueError("as_of is no date that can be written in FHIR")
     return parsed
 
 

@@ -203,6 +203,7 @@ class AntigenResult:
     accession: str = ""
     integrated: bool = False
     issued: ClinicalDate | None = None
+    cns: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,9 @@ def _order(result: AntigenResult) -> tuple[str, str, str]:
 
 def _aside(result: AntigenResult, reason: str, code: str) -> Remark:
     quote = f"{result.antigen.value} {result.state.value}: {result.source.quote}".strip(": ")
-    return Remark("set-aside", reason, replace(result.source, quote=quote), about=result.antigen.value, code=code)
+    return Remark(
+        "set-aside", reason, replace(result.source, quote=quote), about=result.antigen.value, code=code
+    )
 
 
 def _newest_versions(results: list[AntigenResult], weighed: _Weighed) -> list[AntigenResult]:
@@ -81,7 +83,9 @@ def _newest_versions(results: list[AntigenResult], weighed: _Weighed) -> list[An
         kept.extend(newest)
         for result in group:
             if result not in newest:
-                weighed.remarks.append(_aside(result, "was replaced by a later version of the same specimen", "replaced"))
+                weighed.remarks.append(
+                    _aside(result, "was replaced by a later version of the same specimen", "replaced")
+                )
     return kept
 
 
@@ -129,11 +133,9 @@ def _weigh(
     weighed.valid.append(result)
 
 
-def _refuse(
-    result: AntigenResult, course: Course, window: Window, only_cns: bool
-) -> tuple[str, str] | None:
+def _refuse(result: AntigenResult, course: Course, window: Window, only_cns: bool) -> tuple[str, str] | None:
     """Why a result is not of this relapse: order against the infusion and the relapse (CD-1, 11.3, 11.11)."""
-    if only_cns and not _is_cns(result):
+    if only_cns and not result.cns:
         return "is not of CSF or CNS tissue, while the relapse is in the CNS alone", "not-cns"
     anchor = course.anchor
     if anchor is None:
@@ -147,7 +149,10 @@ def _refuse(
     if after is False:
         return _days_before(anchor, result.collected), "before-infusion"
     if after is None:
-        return "cannot be put before or after the infusion: a date is missing, partial or only that of issue", "order-unknown"
+        return (
+            "cannot be put before or after the infusion: a date is missing, partial or only that of issue",
+            "order-unknown",
+        )
     return _outside_window(result, course, window)
 
 
@@ -169,7 +174,10 @@ def _outside_window(result: AntigenResult, course: Course, window: Window) -> tu
     if result.collected.last >= earliest:
         return None
     age = (course.start.first - result.collected.last).days
-    of_earlier = any(start.first - timedelta(days=window.before_relapse) <= result.collected.last for start in course.earlier_starts)
+    of_earlier = any(
+        start.first - timedelta(days=window.before_relapse) <= result.collected.last
+        for start in course.earlier_starts
+    )
     if of_earlier and age <= window.max_age:
         return None
     if of_earlier:
@@ -183,13 +191,6 @@ def _before_last_response(result: AntigenResult, course: Course) -> tuple[str, s
         if response.date is not None and result.collected and before(result.collected, response.date):
             return "was collected before a recorded response: it describes an earlier episode", "out-of-date"
     return None
-
-
-def _is_cns(result: AntigenResult) -> bool:
-    text = result.specimen_text.lower()
-    return result.specimen is SpecimenKind.CSF or any(
-        word in text for word in ("brain", "cns", "mening", "cerebr", "spinal", "intracranial")
-    )
 
 
 def _against_therapy(result: AntigenResult, therapy: PriorTherapy) -> str:
@@ -215,7 +216,12 @@ def _other_car(result: AntigenResult, antigen: Antigen, facts: Facts, course: Co
             continue
         hits = antigen.value in infusion.targets or (not infusion.targets and antigen is Antigen.CD19)
         if hits and before(infusion.last, result.collected) is not True:
-            if antigen is Antigen.CD19 and course.anchor and course.anchor.last and infusion.last.last <= course.anchor.last.last:
+            if (
+                antigen is Antigen.CD19
+                and course.anchor
+                and course.anchor.last
+                and infusion.last.last <= course.anchor.last.last
+            ):
                 continue
             return f"{infusion.label} ({infusion.last.display()})"
     return ""
@@ -231,10 +237,18 @@ def _conclude(antigen: Antigen, weighed: _Weighed, window: Window) -> AntigenVie
     if len(states) > 1:
         for result in present:
             weighed.remarks.append(
-                Remark("conflict", f"disagrees with another valid result of {antigen.value}", result.source, about=antigen.value, code="discordant")
+                Remark(
+                    "conflict",
+                    f"disagrees with another valid result of {antigen.value}",
+                    result.source,
+                    about=antigen.value,
+                    code="discordant",
+                )
             )
         because = "valid results disagree: " + "; ".join(describe(r) for r in present)
-        return AntigenView(antigen, AntigenState.UNKNOWN, because, tuple(present), discordant=True, on_treatment=on_treatment)
+        return AntigenView(
+            antigen, AntigenState.UNKNOWN, because, tuple(present), discordant=True, on_treatment=on_treatment
+        )
     state = present[0].state
     return AntigenView(
         antigen,
@@ -305,13 +319,25 @@ def _settled(definite: list[AntigenResult]) -> list[AntigenResult]:
 def _one_specimen(one: AntigenResult, other: AntigenResult) -> bool:
     if one.accession and one.accession == other.accession:
         return True
-    return one.collected is not None and other.collected is not None and one.collected.first == other.collected.first
+    return (
+        one.collected is not None
+        and other.collected is not None
+        and one.collected.first == other.collected.first
+    )
 
 
 def _replaces(newer: AntigenResult, older: AntigenResult, window: Window) -> bool:
-    if newer.collected is None or older.collected is None or before(older.collected, newer.collected) is not True:
+    if (
+        newer.collected is None
+        or older.collected is None
+        or before(older.collected, newer.collected) is not True
+    ):
         return False
-    same_kind = newer.method is older.method and newer.specimen is older.specimen and newer.method is not Method.UNSPECIFIED
+    same_kind = (
+        newer.method is older.method
+        and newer.specimen is older.specimen
+        and newer.method is not Method.UNSPECIFIED
+    )
     if same_kind:
         return True
     days = (newer.collected.first - older.collected.last).days

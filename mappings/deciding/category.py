@@ -50,7 +50,9 @@ def is_deceased(facts: Facts, as_of: ClinicalDate) -> CriterionResult:
     patient = facts.patient
     sources = (patient.source,) if patient.source else ()
     if patient.deceased:
-        return CriterionResult("deceased", Outcome.HOLDS, "the patient is recorded as deceased", "11.8", sources)
+        return CriterionResult(
+            "deceased", Outcome.HOLDS, "the patient is recorded as deceased", "11.8", sources
+        )
     if patient.deceased_date is not None and patient.deceased_date.first <= as_of.last:
         because = f"a date of death is recorded: {patient.deceased_date.display()}"
         return CriterionResult("deceased", Outcome.HOLDS, because, "11.8", sources)
@@ -68,15 +70,21 @@ def has_lymphoid_malignancy(facts: Facts, course: Course) -> CriterionResult:
         return CriterionResult(name, Outcome.HOLDS, labels, "11.8", tuple(d.source for d in found))
     if facts.antigens and course.anchor is not None and course.in_relapse:
         sources = tuple(r.source for r in facts.antigens)
-        return CriterionResult(name, Outcome.HOLDS, "malignant cells were reported after CD19 CAR T", "11.8", sources)
+        return CriterionResult(
+            name, Outcome.HOLDS, "malignant cells were reported after CD19 CAR T", "11.8", sources
+        )
     seen = Completeness(facts)
     doubted = [r for r in facts.remarks if r.code == "unconfirmed" and r.about == "diagnosis"]
     if doubted:
         sources = tuple(r.source for r in doubted if r.source)
-        return CriterionResult(name, Outcome.UNKNOWN, "only unconfirmed diagnoses were found", "11.8", sources)
+        return CriterionResult(
+            name, Outcome.UNKNOWN, "only unconfirmed diagnoses were found", "11.8", sources
+        )
     if not seen.complete("Condition"):
         return CriterionResult(name, Outcome.UNKNOWN, f"not seen in full: {seen.gaps('Condition')}", "11.5")
-    return CriterionResult(name, Outcome.FAILS, "no active lymphoid malignancy in the conditions read", "11.8")
+    return CriterionResult(
+        name, Outcome.FAILS, "no active lymphoid malignancy in the conditions read", "11.8"
+    )
 
 
 def is_lymphoid(diagnosis: Diagnosis) -> bool:
@@ -106,7 +114,9 @@ def has_cd19_car_t(facts: Facts, course: Course) -> CriterionResult:
     if not seen.complete(*needed):
         return CriterionResult(name, Outcome.UNKNOWN, f"not seen in full: {seen.gaps(*needed)}", "11.5")
     other = tuple(s for i in (*facts.infusions, *facts.other_cellular) for s in i.sources)
-    because = "only cellular therapy against another target was found" if other else "no infusion in the data read"
+    because = (
+        "only cellular therapy against another target was found" if other else "no infusion in the data read"
+    )
     return CriterionResult(name, Outcome.FAILS, because, "EN-1", other)
 
 
@@ -114,12 +124,20 @@ def has_relapse(facts: Facts, course: Course) -> CriterionResult:
     """Active disease after the anchor: confirmed, stated, suspected or at MRD level (11.9)."""
     name = "relapse-after-car-t"
     if course.in_relapse:
-        rows = "; ".join(dict.fromkeys(_words(item.event.words or item.event.kind.value, item.date) for item in course.relapse))
+        rows = "; ".join(
+            dict.fromkeys(
+                _words(item.event.words or item.event.kind.value, item.date) for item in course.relapse
+            )
+        )
         sources = tuple(item.event.source for item in course.relapse)
         return CriterionResult(name, Outcome.HOLDS, rows, "11.9", sources)
     seen = Completeness(facts)
     needed = ("Condition", "Observation", "DiagnosticReport")
-    active = [u for u in course.unordered if u.event.kind.value in ("relapse", "progression", "malignant-cells", "refractory")]
+    active = [
+        u
+        for u in course.unordered
+        if u.event.kind.value in ("relapse", "progression", "malignant-cells", "refractory")
+    ]
     if active:
         because = "disease is reported, but its date cannot be put after the infusion"
         return CriterionResult(name, Outcome.UNKNOWN, because, "11.11", tuple(u.event.source for u in active))
@@ -138,9 +156,16 @@ def has_lineage_switch(facts: Facts, course: Course) -> CriterionResult:
     """Myeloid or mixed phenotype at this relapse (CD-10)."""
     found = after_anchor(facts.lineage_switch, course)
     if found:
-        because = "; ".join(dict.fromkeys(s.source.quote for s in found if s.source.quote)) or "lineage switch is reported"
-        return CriterionResult("lineage-switch", Outcome.HOLDS, because, "CD-10", tuple(s.source for s in found))
-    return CriterionResult("lineage-switch", Outcome.FAILS, "no switch of lineage in the reports read", "CD-10")
+        because = (
+            "; ".join(dict.fromkeys(s.source.quote for s in found if s.source.quote))
+            or "lineage switch is reported"
+        )
+        return CriterionResult(
+            "lineage-switch", Outcome.HOLDS, because, "CD-10", tuple(s.source for s in found)
+        )
+    return CriterionResult(
+        "lineage-switch", Outcome.FAILS, "no switch of lineage in the reports read", "CD-10"
+    )
 
 
 def after_anchor(sightings: Iterable[Sighting], course: Course) -> list[Sighting]:
@@ -209,4 +234,8 @@ def isolated_cns_relapse(cns: list[Sighting], course: Course) -> bool:
     if any(sighting.isolated for sighting in cns):
         return True
     sites = {item.event.site for item in course.relapse}
-    return bool(course.relapse) and not sites & {"tissue", "marrow", "effusion", "blood"} and course.certainty is not Certainty.NONE
+    return (
+        bool(course.relapse)
+        and not sites & {"tissue", "marrow", "effusion", "blood"}
+        and course.certainty is not Certainty.NONE
+    )

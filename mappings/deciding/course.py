@@ -68,9 +68,7 @@ def read_course(facts: Facts, disease_group: str) -> Course:
     """Works out anchor, episodes and the current relapse from dated and undated evidence."""
     course = Course()
     course.anchor = anchor_of(facts.infusions)
-    course.unknown_target = tuple(
-        i for i in facts.infusions if i.knowledge is CarTKnowledge.TARGET_UNKNOWN
-    )
+    course.unknown_target = tuple(i for i in facts.infusions if i.knowledge is CarTKnowledge.TARGET_UNKNOWN)
     reference = course.anchor or (course.unknown_target[-1] if course.unknown_target else None)
     if reference is None:
         return course
@@ -121,7 +119,12 @@ def _from_specimens(facts: Facts, reference: CarTInfusion, active: list[Dated]) 
     found = []
     for result in facts.antigens:
         date = result.collected
-        if date is None or reference.last is None or result.collected_is_bound or result.source.reference in known:
+        if (
+            date is None
+            or reference.last is None
+            or result.collected_is_bound
+            or result.source.reference in known
+        ):
             continue
         if result.state is AntigenState.UNKNOWN or before(reference.last, date) is not True:
             continue
@@ -147,10 +150,12 @@ def _place(event: DiseaseEvent, reference: CarTInfusion, course: Course) -> Date
     if event.when is None:
         return Dated(event, None) if event.current else None
     if infused is None:
-        return _unordered(event, event.when, course)
+        _unordered(event, event.when, course)
+        return None
     after = before(infused, event.when)
     if after is None:
-        return _unordered(event, event.when, course)
+        _unordered(event, event.when, course)
+        return None
     return Dated(event, event.when) if after else None
 
 
@@ -169,7 +174,9 @@ def _place_condition(event: DiseaseEvent, infused: ClinicalDate | None, course: 
         return Dated(event, None)
     if event.recorded is not None and infused is not None and before(infused, event.recorded) is False:
         reason = "was recorded before the infusion"
-        course.remarks.append(Remark("set-aside", reason, event.source, about="course", code="before-infusion"))
+        course.remarks.append(
+            Remark("set-aside", reason, event.source, about="course", code="before-infusion")
+        )
         return None
     return Dated(event, None)
 
@@ -186,11 +193,11 @@ def _mrd_relapse(
         if before(reference.last, event.when) is not True:
             continue
         negative_before = any(
-            item.date is not None and before(item.date, event.when)
-            for item in course.responses
+            item.date is not None and before(item.date, event.when) for item in course.responses
         )
         described = event.phenotype or any(
-            r.source.reference == event.source.reference or (r.accession and r.accession == event.accession)
+            r.source.reference == event.source.reference
+            or (r.accession and r.accession == event.accession)
             or (r.collected is not None and r.collected.text == event.when.text)
             for r in facts.antigens
         )
@@ -222,8 +229,7 @@ def _find_episode(active: list[Dated], cleared: list[Dated], course: Course, dis
 
 
 def _by_date(item: Dated) -> tuple[str, str]:
-    assert item.date is not None
-    return item.date.first.isoformat(), item.event.source.reference
+    return (item.date.first.isoformat() if item.date else ""), item.event.source.reference
 
 
 def _last_boundary(dated: list[Dated], course: Course) -> Dated | None:
@@ -241,7 +247,8 @@ def _not_after(item: Dated, boundary: Dated) -> bool:
     """Whether active evidence belongs before a response. A clear marrow does not end disease elsewhere."""
     if boundary.event.site == "marrow" and item.event.site in _OUTSIDE_MARROW:
         return False
-    assert item.date is not None and boundary.date is not None
+    if item.date is None or boundary.date is None:
+        return False
     return before(boundary.date, item.date) is False
 
 
@@ -269,8 +276,18 @@ def _without_cleared(
     tissue = later[-1].event
     for item in current:
         reason = "is not borne out by the later tissue result without malignancy"
-        course.remarks.append(Remark("conflict", reason, item.event.source, about="course", code="tissue-clear"))
-    course.remarks.append(Remark("conflict", "shows no malignancy after imaging that suspected it", tissue.source, about="course", code="tissue-clear"))
+        course.remarks.append(
+            Remark("conflict", reason, item.event.source, about="course", code="tissue-clear")
+        )
+    course.remarks.append(
+        Remark(
+            "conflict",
+            "shows no malignancy after imaging that suspected it",
+            tissue.source,
+            about="course",
+            code="tissue-clear",
+        )
+    )
     course.outdone = "tissue"
     return []
 
@@ -288,11 +305,17 @@ def _still_standing(undated: list[Dated], course: Course) -> list[Dated]:
     for item in undated:
         if item.event.current:
             kept.append(item)
-            reason = "says relapse now, while a response is on record: the problem list is taken as the state now"
-            course.remarks.append(Remark("conflict", reason, item.event.source, about="course", code="status-now"))
+            reason = (
+                "says relapse now, while a response is on record: the problem list is taken as the state now"
+            )
+            course.remarks.append(
+                Remark("conflict", reason, item.event.source, about="course", code="status-now")
+            )
         else:
             reason = "names a relapse without a date, and a response after the infusion is on record"
-            course.remarks.append(Remark("set-aside", reason, item.event.source, about="course", code="undated"))
+            course.remarks.append(
+                Remark("set-aside", reason, item.event.source, about="course", code="undated")
+            )
     return kept
 
 
@@ -300,7 +323,9 @@ def _note_remission(course: Course) -> None:
     for response in course.responses:
         if response.date is None and response.event.element_is_status:
             reason = "still says remission, while later evidence shows active disease"
-            course.remarks.append(Remark("conflict", reason, response.event.source, about="course", code="remission-listed"))
+            course.remarks.append(
+                Remark("conflict", reason, response.event.source, about="course", code="remission-listed")
+            )
 
 
 def response_before_relapse(course: Course) -> DiseaseEvent | None:

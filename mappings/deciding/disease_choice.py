@@ -24,7 +24,9 @@ class DiseaseChoice:
 
 def choose_disease(facts: Facts, anchor: CarTInfusion | None) -> DiseaseChoice:
     """The lymphoid malignancy that CAR T was given for: the relapsed one first, a transformed one before its origin."""
-    candidates = [d for d in facts.diagnoses if not d.history and d.scope != "excluded" and d.group != "myeloid"]
+    candidates = [
+        d for d in facts.diagnoses if not d.history and d.scope != "excluded" and d.group != "myeloid"
+    ]
     if not candidates:
         candidates = [d for d in facts.diagnoses if not d.history and d.group != "myeloid"]
     if not candidates:

@@ -13,7 +13,7 @@ from mappings.evaluation import (
 )
 from mappings.facts import Antigen, AntigenState, Certainty, Facts
 
-_SILENT = frozenset(
+SILENT = frozenset(
     {
         RelapseCategory.DECEASED,
         RelapseCategory.NO_LYMPHOID_MALIGNANCY,
@@ -27,24 +27,42 @@ def missing_items(
     assessment: Assessment, facts: Facts, matches: tuple[OptionMatch, ...]
 ) -> tuple[Missing, ...]:
     """Gaps in the order in which they matter: product, tissue, antigens, dates, serology, types not read."""
-    if assessment.category in _SILENT and assessment.branch is not Branch.T_CELL_MALIGNANCY:
+    if assessment.category in SILENT and assessment.branch is not Branch.T_CELL_MALIGNANCY:
         return _unseen(facts)
     items: list[Missing] = []
     answers = {step.criterion: step for step in assessment.trail}
     if assessment.anchor is None and answers["cd19-car-t"].rule == "11.7":
-        items.append(Missing("CAR T product, target and date", "ask the treating centre or the cell therapy record", "product"))
+        items.append(
+            Missing(
+                "CAR T product, target and date",
+                "ask the treating centre or the cell therapy record",
+                "product",
+            )
+        )
     if assessment.confirmation in (Certainty.STATED, Certainty.SUSPECTED):
-        items.append(Missing("tissue that confirms the relapse", "repeat biopsy or marrow with CD19, CD20 and CD22", "tissue"))
+        items.append(
+            Missing(
+                "tissue that confirms the relapse",
+                "repeat biopsy or marrow with CD19, CD20 and CD22",
+                "tissue",
+            )
+        )
     for view in assessment.antigens:
         if view.state is AntigenState.UNKNOWN and _asked(view.antigen, assessment):
-            remedy = "a stain or flow panel on tissue of this relapse, collected after the last therapy against it"
+            remedy = (
+                "a stain or flow panel on tissue of this relapse, collected after the last therapy against it"
+            )
             items.append(Missing(f"{view.antigen.value} on this relapse", remedy, view.antigen.value))
     if answers["relapse-after-car-t"].outcome is Outcome.HOLDS and assessment.timing.relapse_date is None:
-        items.append(Missing("date of the relapse", "the date of the report or biopsy that showed it", "relapse-date"))
+        items.append(
+            Missing("date of the relapse", "the date of the report or biopsy that showed it", "relapse-date")
+        )
     if assessment.anchor is not None and assessment.anchor.first is None:
         items.append(Missing("date of the CAR T infusion", "the cell therapy record", "infusion-date"))
     if any(
-        check.fact == "hbv-serology" and not check.value and match.route in (Route.CONSIDER, Route.NEEDS_RESULT)
+        check.fact == "hbv-serology"
+        and not check.value
+        and match.route in (Route.CONSIDER, Route.NEEDS_RESULT)
         for match in matches
         for check in match.checks
         if not check.values

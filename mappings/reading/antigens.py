@@ -73,10 +73,14 @@ class Reader:
             return
         context = self.surroundings.of(hit)
         if hit.status in VOID or self.surroundings.void_parent(hit):
-            reason = f"has status “{hit.status}” and proves nothing" if hit.status in VOID else "belongs to a withdrawn report"
+            reason = (
+                f"has status “{hit.status}” and proves nothing"
+                if hit.status in VOID
+                else "belongs to a withdrawn report"
+            )
             into.remarks.append(_aside(hit, items[0], reason, "void"))
             return
-        other = about_somebody_else(hit.resource)
+        other = about_somebody_else(hit.resource, self.vocabulary)
         if other:
             into.remarks.append(_aside(hit, items[0], other, "focus"))
             return
@@ -103,7 +107,9 @@ class Reader:
             return None
         return Antigen(str(next(iter(found))))
 
-    def _read_item(self, hit: Hit, item: Item, antigen: Antigen, context: Context, into: AntigenReading) -> None:
+    def _read_item(
+        self, hit: Hit, item: Item, antigen: Antigen, context: Context, into: AntigenReading
+    ) -> None:
         uses = {str(c.attributes.get("use_class")) for c in item.concepts if c.kind == "antigen-observation"}
         text = values_text(item.valued)
         if not text and not item.valued.interpretation and not item.valued.range:
@@ -126,7 +132,10 @@ class Reader:
             return
         result = self._result(hit, item, antigen, found, context, text)
         into.results.append(result)
-        if result.state is not AntigenState.UNKNOWN and (uses & {"tumour_antigen"} or self.vocabulary.malignant_cells.any_in(f"{item.names} ; {context.names}")):
+        if result.state is not AntigenState.UNKNOWN and (
+            uses & {"tumour_antigen"}
+            or self.vocabulary.malignant_cells.any_in(f"{item.names} ; {context.names}")
+        ):
             into.tumour_cells.append((hit, context, result.source.quote))
 
     def _is_monitoring(self, item: Item, uses: set[str], context: Context, text: str) -> bool:
@@ -152,7 +161,11 @@ class Reader:
             return ""
         if context.specimen in TUMOUR_SPECIMENS or context.method is Method.IHC:
             return ""
-        if context.pathology and context.specimen is SpecimenKind.UNSPECIFIED and "ambiguous_specimen" not in uses:
+        if (
+            context.pathology
+            and context.specimen is SpecimenKind.UNSPECIFIED
+            and "ambiguous_specimen" not in uses
+        ):
             return "" if self.vocabulary.malignant_cells.any_in(context.names) else _NO_SPECIMEN
         return _NO_SPECIMEN
 
@@ -187,13 +200,20 @@ class Reader:
         texts = [wire.peek(item.valued.string, str) or ""]
         concept = wire.peek(item.valued.concept, wire.Concept)
         texts.extend(texts_of(concept))
-        texts.extend(text for c in wire.peek_list(item.valued.interpretation, wire.Concept) for text in (c.text or "",))
-        text = "; ".join(dict.fromkeys(t.strip() for t in texts if t.strip() and not t.strip().lower() in _NO_WORD))
+        texts.extend(
+            text for c in wire.peek_list(item.valued.interpretation, wire.Concept) for text in (c.text or "",)
+        )
+        text = "; ".join(
+            dict.fromkeys(t.strip() for t in texts if t.strip() and t.strip().lower() not in _NO_WORD)
+        )
         if not text:
             return None
         sentence = text if _NAMED.search(text) else f"Tumour cells: {antigen.value} {text}"
         reading = read_report(
-            sentence, specimen=context.specimen.value, method=context.method.value, lexicon=self.knowledge.lexicon
+            sentence,
+            specimen=context.specimen.value,
+            method=context.method.value,
+            lexicon=self.knowledge.lexicon,
         )
         finding = reading.findings.get(antigen)
         if finding is None:
@@ -245,6 +265,7 @@ class Reader:
             words=(quote,),
             accession=context.accession,
             issued=context.issued,
+            cns=context.cns,
         )
 
     def _monitoring(self, hit: Hit, item: Item, context: Context, text: str) -> MonitoringResult:
@@ -338,4 +359,6 @@ def values_text(valued: Valued) -> str:
 def _aside(hit: Hit, item: Item, reason: str, code: str) -> Remark:
     text = values_text(item.valued)
     quote = f"{item.names.split(' ; ')[0]}: {text}".strip(": ")
-    return Remark("set-aside", reason, SourceRef(hit.reference, item.element, quote[:200]), about="antigen", code=code)
+    return Remark(
+        "set-aside", reason, SourceRef(hit.reference, item.element, quote[:200]), about="antigen", code=code
+    )

@@ -16,9 +16,16 @@ from mappings.reading.chart import Chart, Hit
 from mappings.reading.disease import verification_of
 from mappings.reading.recognise import label_of
 
-PRODUCT, TARGET, INFUSION, HISTORY = "car-t-product", "car-t-target-known", "car-t-administration", "car-t-history"
+PRODUCT, TARGET, INFUSION, HISTORY = (
+    "car-t-product",
+    "car-t-target-known",
+    "car-t-administration",
+    "car-t-history",
+)
 NOT_INFUSION = "car-t-not-infusion"
-_NOTHING_HAPPENED = frozenset({"not-done", "entered-in-error", "cancelled", "preparation", "draft", "not-taken", "intended"})
+_NOTHING_HAPPENED = frozenset(
+    {"not-done", "entered-in-error", "cancelled", "preparation", "draft", "not-taken", "intended"}
+)
 _INCOMPLETE = frozenset({"stopped", "in-progress", "on-hold", "unknown", "active"})
 _GIVEN = ("Procedure", "MedicationAdministration", "MedicationStatement", "Immunization")
 _ORDERS = ("MedicationRequest", "ServiceRequest")
@@ -73,7 +80,9 @@ def _read(hit: Hit) -> _Document | Remark | None:
     label = label_of(resource.code or resource.medicationCodeableConcept)
     source = SourceRef(hit.reference, "code", label)
     if kind in _ORDERS:
-        return Remark("set-aside", "is an order or a plan, not an infusion", source, about="car-t", code="order")
+        return Remark(
+            "set-aside", "is an order or a plan, not an infusion", source, about="car-t", code="order"
+        )
     if kind == "Condition":
         return _history(hit, source)
     if kind not in _GIVEN:
@@ -82,7 +91,13 @@ def _read(hit: Hit) -> _Document | Remark | None:
         reason = "is collection, handling, planning or referral, not an infusion"
         return Remark("set-aside", reason, source, about="car-t", code="not-infusion")
     if hit.status in _NOTHING_HAPPENED:
-        return Remark("set-aside", f"has status “{hit.status}”: nothing was given", source, about="car-t", code="not-done")
+        return Remark(
+            "set-aside",
+            f"has status “{hit.status}”: nothing was given",
+            source,
+            about="car-t",
+            code="not-done",
+        )
     if not hit.of(PRODUCT, TARGET, INFUSION):
         return None if not hit.of(HISTORY) else _document(hit, source, None, None, history=True)
     if kind == "Procedure":
@@ -105,7 +120,9 @@ def _history(hit: Hit, source: SourceRef) -> _Document | Remark | None:
         return None
     if verification_of(hit.resource) in ("refuted", "entered-in-error"):
         return Remark("set-aside", "is refuted or entered in error", source, about="car-t", code="refuted")
-    if not hit.of(HISTORY, INFUSION) and any(concept.kind.startswith("diagnosis") for concept in hit.concepts):
+    if not hit.of(HISTORY, INFUSION) and any(
+        concept.kind.startswith("diagnosis") for concept in hit.concepts
+    ):
         return None  # "DLBCL, planned for axi-cel" names a disease, not a treatment given
     if not hit.of(HISTORY, INFUSION):
         return None
@@ -117,7 +134,9 @@ def _document(
     hit: Hit, source: SourceRef, date: ClinicalDate | None, end: ClinicalDate | None, history: bool = False
 ) -> _Document:
     products = hit.of(PRODUCT)
-    targets = tuple(sorted({str(t) for c in (*products, *hit.of(TARGET)) for t in c.attributes.get("targets", ())}))
+    targets = tuple(
+        sorted({str(t) for c in (*products, *hit.of(TARGET)) for t in c.attributes.get("targets", ())})
+    )
     named = products[0] if products else None
     short = str(named.attributes.get("short") or named.label) if named else ""
     return _Document(
@@ -137,7 +156,10 @@ def _document(
 def _merge(documents: Iterable[_Document], merge_days: int) -> list[tuple[CarTInfusion, bool]]:
     """Groups documents of one infusion: compatible product and dates that lie within the window or overlap."""
     groups: list[list[_Document]] = []
-    order = sorted(documents, key=lambda d: (d.date is None, not (d.date and d.date.exact), _first(d), d.source.reference))
+    order = sorted(
+        documents,
+        key=lambda d: (d.date is None, not (d.date and d.date.exact), _first(d), d.source.reference),
+    )
     for document in order:
         group = next((g for g in groups if all(_same(document, member, merge_days) for member in g)), None)
         if group is None:
@@ -170,7 +192,9 @@ def _same(one: _Document, other: _Document, merge_days: int) -> bool:
 
 def _fits_loosely(document: _Document, group: list[_Document]) -> bool:
     """An undated document, or a bare history entry, belongs to an infusion that is already known."""
-    return (document.date is None or document.history) and all(_compatible(document, member) for member in group)
+    return (document.date is None or document.history) and all(
+        _compatible(document, member) for member in group
+    )
 
 
 def _infusion(group: list[_Document]) -> CarTInfusion:
@@ -203,5 +227,8 @@ def _infusion(group: list[_Document]) -> CarTInfusion:
 
 def ordered(infusions: Iterable[CarTInfusion]) -> tuple[CarTInfusion, ...]:
     """Infusions by last bag, undated last."""
-    return tuple(sorted(infusions, key=lambda i: (i.last is None, i.last.last.isoformat() if i.last else "", i.product)))
-
+    return tuple(
+        sorted(
+            infusions, key=lambda i: (i.last is None, i.last.last.isoformat() if i.last else "", i.product)
+        )
+    )

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from mappings.loading import Concept
 
 Placed = tuple[Resource, str | None]
-_ALWAYS = frozenset({"Patient", "DiagnosticReport", "DocumentReference", "Specimen", "Medication", "FamilyMemberHistory"})
-_NEWEST = 3  # of one laboratory value: the newest may turn out to be void or without a value
+_ALWAYS = frozenset(
+    {"Patient", "DiagnosticReport", "DocumentReference", "Specimen", "Medication", "FamilyMemberHistory"}
+)
+_DAY = len("2025-11-05")
 _LISTED_STRANGERS = 50
 _VOID = frozenset({"entered-in-error", "cancelled", "registered"})
 
@@ -53,7 +55,9 @@ def _flatten(value: Resource, url: str | None, depth: int) -> Iterator[Placed]:
             yield resource, entry.fullUrl
 
 
-def read_chart(decoded: Decoded, patient_id: str, recogniser: Recogniser, triggers: re.Pattern[bytes]) -> Chart:
+def read_chart(
+    decoded: Decoded, patient_id: str, recogniser: Recogniser, triggers: re.Pattern[bytes]
+) -> Chart:
     """Sorts a decoded input: this patient's resources that matter, strangers set aside, what was seen of each type."""
     chart = Chart(patient_id=patient_id, remarks=list(decoded.remarks))
     everything = list(_walk(decoded))
@@ -71,12 +75,17 @@ def read_chart(decoded: Decoded, patient_id: str, recogniser: Recogniser, trigge
 
 
 def _pick(
-    everything: list[Placed], mine: set[str], chart: Chart, recogniser: Recogniser, triggers: re.Pattern[bytes]
+    everything: list[Placed],
+    mine: set[str],
+    chart: Chart,
+    recogniser: Recogniser,
+    triggers: re.Pattern[bytes],
 ) -> None:
     """The one pass over all resources."""
     owners: dict[str, bool] = {}
     unowned: list[str] = []
-    labs: dict[str, list[Hit]] = {}
+    labs: dict[str, list[Resource]] = {}
+    lab_concepts: dict[str, tuple[Concept, ...]] = {}
     counts, hits, concepts_of = chart.counts, chart.hits, recogniser.concepts
     for resource, _ in everything:
         kind = resource.resourceType or ""
@@ -91,28 +100,48 @@ def _pick(
                 _set_stranger_aside(chart, resource)
                 continue
         concepts = concepts_of(resource.code or resource.medicationCodeableConcept)
-        if not concepts and kind not in _ALWAYS and not resource.medicationReference:
-            if kind != "Observation" or not _speaks(resource, triggers):
+        if not concepts and kind not in _ALWAYS and not _worth_reading(resource, kind, triggers):
+            continue
+        if kind == "Observation" and len(concepts) == 1 and reference is not None:
+            concept = concepts[0]
+            if concept.kind == "safety" and not _speaks(resource, triggers):
+                rows = labs.get(concept.id)
+                if rows is None:
+                    labs[concept.id], lab_concepts[concept.id] = [resource], concepts
+                else:
+                    rows.append(resource)
                 continue
-        hit = Hit(resource, concepts, f"{kind}/{resource.id or '?'}", (resource.status or "").strip().lower())
+        hit = _make_hit(resource, concepts)
         if reference is None:
             unowned.append(hit.reference)
-        if kind == "Observation" and len(concepts) == 1 and concepts[0].kind == "safety" and not _speaks(resource, triggers):
-            labs.setdefault(concepts[0].id, []).append(hit)
-        else:
-            hits.append(hit)
-    for rows in labs.values():
-        chart.labs.extend(_newest(rows))
+        hits.append(hit)
+    for name, rows in labs.items():
+        chart.labs.extend(_make_hit(resource, lab_concepts[name]) for resource in _newest(rows))
     chart.labs.sort(key=lambda hit: hit.reference)
     _note_unowned(chart, unowned)
 
 
-def _newest(rows: list[Hit]) -> list[Hit]:
-    if len(rows) <= _NEWEST:
+def _make_hit(resource: Resource, concepts: tuple[Concept, ...]) -> Hit:
+    reference = f"{resource.resourceType}/{resource.id or '?'}"
+    return Hit(resource, concepts, reference, (resource.status or "").strip().lower())
+
+
+def _newest(rows: list[Resource]) -> list[Resource]:
+    """The newest value that holds, with all others of the same day; where none holds, the newest entry."""
+    if len(rows) == 1:
         return rows
-    good = [hit for hit in rows if hit.status not in _VOID] or rows
-    good.sort(key=lambda hit: (hit.resource.effectiveDateTime or "", hit.reference), reverse=True)
-    return good[:_NEWEST]
+    good = [r for r in rows if (r.status or "").strip().lower() not in _VOID and _has_value(r)] or rows
+    last = max((r.effectiveDateTime or "")[:_DAY] for r in good)
+    return [r for r in good if (r.effectiveDateTime or "")[:_DAY] == last]
+
+
+def _has_value(resource: Resource) -> bool:
+    return bool(
+        resource.valueQuantity
+        or resource.valueCodeableConcept
+        or resource.valueString
+        or resource.valueInteger
+    )
 
 
 def _refuse_identity(chart: Chart) -> None:
@@ -149,7 +178,9 @@ def _own_references(chart: Chart, patients: Iterable[Placed]) -> set[str]:
         if link.type == "replaces" and other:
             mine.add(other)
             reason = "an older record of the same person, which this record replaces, is read as well"
-            chart.remarks.append(Remark("remark", reason, SourceRef(f"Patient/{chart.patient_id}"), code="replaces"))
+            chart.remarks.append(
+                Remark("remark", reason, SourceRef(f"Patient/{chart.patient_id}"), code="replaces")
+            )
         elif other:
             reason = f"is linked as “{link.type or 'unstated'}” and is not read: history may lie under another record"
             chart.remarks.append(Remark("set-aside", reason, SourceRef("Patient"), code="linked-record"))
@@ -191,8 +222,13 @@ def _with_medication(hit: Hit, chart: Chart, recogniser: Recogniser) -> Hit:
     concepts: tuple[Concept, ...] = recogniser.concepts(named)
     if named is None or not concepts:
         return hit
-    hit.resource.medicationCodeableConcept = named
+    hit.resource.medicationCodeableConcept, hit.resource.medicationReference = named, wire.NOTHING
     return Hit(hit.resource, concepts, hit.reference, hit.status)
+
+
+def _worth_reading(resource: Resource, kind: str, triggers: re.Pattern[bytes]) -> bool:
+    """Whether a resource without a known name must be looked at: by reference, or for what it says in words."""
+    return bool(resource.medicationReference) or (kind == "Observation" and _speaks(resource, triggers))
 
 
 def _speaks(resource: Resource, triggers: re.Pattern[bytes]) -> bool:

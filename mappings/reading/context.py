@@ -36,6 +36,7 @@ class Context:
     pathology: bool
     names: str
     issued: ClinicalDate | None = None
+    cns: bool = False
 
     @property
     def preliminary(self) -> bool:
@@ -58,7 +59,9 @@ class Surroundings:
 
     def __post_init__(self) -> None:
         for hit in self.chart.of_type("Observation", "DiagnosticReport"):
-            members = hit.resource.hasMember if hit.resource.resourceType == "Observation" else hit.resource.result
+            members = (
+                hit.resource.hasMember if hit.resource.resourceType == "Observation" else hit.resource.result
+            )
             for member in wire.peek_list(members, wire.Reference):
                 key = reference_key(member.reference)
                 if key and key != hit.reference:
@@ -86,6 +89,7 @@ class Surroundings:
             accession=own.accession or above.accession,
             imaging=own.imaging or above.imaging,
             pathology=own.pathology or above.pathology,
+            cns=own.cns or above.cns,
         )
 
     def void_parent(self, hit: Hit) -> bool:
@@ -106,7 +110,9 @@ class Surroundings:
         if method is Method.UNSPECIFIED:
             method = vocabulary.method(names)
         found = when.collected(resource, self.chart)
-        kinds = " ; ".join(text for c in wire.peek_list(resource.category, wire.Concept) for text in texts_of(c))
+        kinds = " ; ".join(
+            text for c in wire.peek_list(resource.category, wire.Concept) for text in texts_of(c)
+        )
         return Context(
             specimen=specimen,
             specimen_text=specimen_text,
@@ -116,9 +122,11 @@ class Surroundings:
             status=hit.status,
             accession=accession,
             imaging=vocabulary.names_imaging(f"{names} ; {kinds}"),
-            pathology=bool(hit.of("immunophenotype-report")) or vocabulary.names_pathology(f"{names} ; {kinds}"),
+            pathology=bool(hit.of("immunophenotype-report"))
+            or vocabulary.names_pathology(f"{names} ; {kinds}"),
             names=names,
             issued=when.date_at(resource.issued),
+            cns=specimen is SpecimenKind.CSF or vocabulary.cns_sites.any_in(f"{specimen_text} ; {names}"),
         )
 
     def _specimen(self, resource: Resource) -> tuple[str, str]:
@@ -148,14 +156,15 @@ def _specimen_texts(specimen: Resource) -> Iterator[str]:
         yield from texts_of(collection.bodySite)
 
 
-def about_somebody_else(resource: Resource) -> str:
+def about_somebody_else(resource: Resource, vocabulary: Vocabulary) -> str:
     """Why a result is not about this patient's own disease (Observation.focus, rules 11.14), or empty."""
     for focus in wire.peek_list(resource.focus, wire.Reference):
         kind = reference_key(focus.reference).split("/")[0]
-        text = (focus.display or "").lower()
-        if kind in ("RelatedPerson", "Person", "Group", "Device") or (kind == "Patient" and _differs(focus, resource)):
+        if kind in ("RelatedPerson", "Person", "Group", "Device") or (
+            kind == "Patient" and _differs(focus, resource)
+        ):
             return "is about somebody else (focus is not the patient)"
-        if any(word in text for word in ("donor", "mother", "father", "sibling", "brother", "sister", "spender", "donneur")):
+        if focus.display and vocabulary.others.any_in(focus.display):
             return "is about somebody else (focus names a donor or relative)"
     return ""
 

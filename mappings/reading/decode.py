@@ -76,8 +76,6 @@ def _decode_request_slowly(body: bytes) -> Decoded:
             raise BadBody("wrong-type", "must be an object", "prefetch") from error
         for key, raw in prefetch.items():
             decoded.keys[key] = decode_tolerantly(raw, key, decoded)
-        assert decoded.request is not None
-        decoded.request.prefetch = decoded.keys
     return decoded
 
 
@@ -155,7 +153,9 @@ def _repair(raw: Raw | bytes, place: str, decoded: Decoded, leave_out: str = "")
         if info.name not in untyped or info.name == leave_out:
             continue
         value = untyped[info.name]
-        fitted = msgspec.Raw(msgspec.json.encode(value)) if info.type is Raw else _fit(value, info.name, Resource)
+        fitted = (
+            msgspec.Raw(msgspec.json.encode(value)) if info.type is Raw else _fit(value, info.name, Resource)
+        )
         if fitted is None and value is not None:
             misfits.append(info.name)
         else:
@@ -208,7 +208,9 @@ def _convert(value: Any, kind: Any) -> Any:
 
 
 def _unreadable(place: str, decoded: Decoded) -> None:
-    decoded.remarks.append(Remark("unread", "is not readable JSON of a FHIR resource", SourceRef(place), code="unreadable"))
+    decoded.remarks.append(
+        Remark("unread", "is not readable JSON of a FHIR resource", SourceRef(place), code="unreadable")
+    )
 
 
 def decode_chart(body: bytes) -> Decoded:
@@ -219,7 +221,9 @@ def decode_chart(body: bytes) -> Decoded:
     if len(body) > 0 and not body.strip():
         raise BadBody("not-json", "the file is empty")
     lines = [line for line in body.splitlines() if line.strip()]
-    if len(lines) > 1 and all(line.lstrip()[:1] == b"{" and line.rstrip()[-1:] == b"}" for line in lines[:50]):
+    if len(lines) > 1 and all(
+        line.lstrip()[:1] == b"{" and line.rstrip()[-1:] == b"}" for line in lines[:50]
+    ):
         return _decode_lines(lines)
     check_body(body)
     start = body.lstrip()[:1]

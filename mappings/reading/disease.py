@@ -63,7 +63,9 @@ def read_diseases(chart: Chart, knowledge: Knowledge, vocabulary: Vocabulary) ->
         _read_condition(hit, knowledge, vocabulary, reading)
     for hit in chart.of_type("FamilyMemberHistory"):
         reading.remarks.append(
-            Remark("set-aside", "is family history, not this patient", SourceRef(hit.reference), code="family")
+            Remark(
+                "set-aside", "is family history, not this patient", SourceRef(hit.reference), code="family"
+            )
         )
     return reading
 
@@ -76,17 +78,23 @@ def _read_condition(hit: Hit, knowledge: Knowledge, vocabulary: Vocabulary, read
         return
     verification = verification_of(resource)
     if verification in ("refuted", "entered-in-error"):
-        reading.remarks.append(Remark("set-aside", f"is {verification}", source, code="refuted", about="diagnosis"))
+        reading.remarks.append(
+            Remark("set-aside", f"is {verification}", source, code="refuted", about="diagnosis")
+        )
         return
     names = " ; ".join(texts_of(resource.code))
     if vocabulary.qualifiers["family"].any_in(names) or _is_family_code(hit):
-        reading.remarks.append(Remark("set-aside", "is family history, not this patient", source, code="family"))
+        reading.remarks.append(
+            Remark("set-aside", "is family history, not this patient", source, code="family")
+        )
         return
     doubted = verification in ("unconfirmed", "provisional", "differential")
     if doubted or vocabulary.qualifiers["doubt"].any_in(names):
         reading.unconfirmed += 1
         reading.remarks.append(
-            Remark("set-aside", "is not confirmed as a diagnosis", source, code="unconfirmed", about="diagnosis")
+            Remark(
+                "set-aside", "is not confirmed as a diagnosis", source, code="unconfirmed", about="diagnosis"
+            )
         )
         return
     status = clinical_status_of(resource, knowledge)
@@ -177,7 +185,11 @@ def _diagnosis(
         group = str(finding.attributes.get("group") or "any")
         if group == "any":
             return None
-        attributes = {"group": group, "scope": finding.attributes.get("scope", "unspecified"), "disease": group}
+        attributes = {
+            "group": group,
+            "scope": finding.attributes.get("scope", "unspecified"),
+            "disease": group,
+        }
     states = {str(c.attributes.get("state") or "") for c in hit.of("diagnosis")} - {""}
     states |= {FINDINGS[c.kind] for c in hit.concepts if c.kind in FINDINGS}
     states |= {word for word, text in _state_words(names)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mappings.dates import ClinicalDate
 from mappings.facts import Facts, PatientFacts, Remark, SourceRef
@@ -20,6 +20,7 @@ from mappings.reading.recognise import Recogniser
 from mappings.reading.reports import ReportsReading, TextReader
 from mappings.reading.safety_facts import read_safety
 from mappings.reading.therapies import read_therapies
+from mappings.reading.validate import Validator
 from mappings.reading.vocabulary import Vocabulary
 
 
@@ -30,16 +31,35 @@ class ChartReader:
     knowledge: Knowledge
     recogniser: Recogniser
     vocabulary: Vocabulary
+    validator: Validator
 
     @classmethod
     def of(cls, knowledge: Knowledge) -> ChartReader:
         """A reader for this knowledge."""
-        return cls(knowledge, Recogniser(knowledge), Vocabulary(knowledge.lexicon["chart"]))
+        return cls(knowledge, Recogniser(knowledge), Vocabulary(knowledge.lexicon["chart"]), Validator())
 
     def read(self, decoded: Decoded, patient_id: str, as_of: ClinicalDate) -> tuple[Facts, Chart]:
-        """Everything the chart says of this patient up to `as_of`, and the chart it was read from."""
+        """What the chart says of disease, treatment and antigens up to `as_of`, and the chart it was read from."""
         chart = read_chart(decoded, patient_id, self.recogniser, self.vocabulary.triggers)
         return self._facts(chart, as_of), chart
+
+    def read_safety(self, chart: Chart, facts: Facts, as_of: ClinicalDate) -> Facts:
+        """The facts with those that options ask about; read only where options are to be laid out."""
+        hits = [*chart.hits, *chart.labs]
+        safety, remarks = read_safety(
+            hits,
+            facts.therapies,
+            facts.patient,
+            as_of,
+            self.knowledge,
+            self.vocabulary,
+            self.recogniser.concepts,
+        )
+        dates = [fact.when for fact in safety if fact.when is not None and fact.when.first <= as_of.last]
+        newest = max((*dates, *([facts.newest] if facts.newest else [])), key=lambda d: d.last, default=None)
+        return replace(
+            facts, safety=safety, remarks=_sorted_remarks([*facts.remarks, *remarks]), newest=newest
+        )
 
     def _facts(self, chart: Chart, as_of: ClinicalDate) -> Facts:
         diseases = read_diseases(chart, self.knowledge, self.vocabulary)
@@ -47,9 +67,6 @@ class ChartReader:
         antigens, reports, events = self._results(chart)
         therapies, therapy_remarks = read_therapies(chart.hits, as_of, self.knowledge, self.vocabulary)
         patient = read_patient(chart)
-        safety, safety_remarks = read_safety(
-            [*chart.hits, *chart.labs], therapies, patient, as_of, self.knowledge, self.vocabulary, self.recogniser.concepts
-        )
         facts = Facts(
             patient=patient,
             seen=tuple(chart.seen[kind] for kind in sorted(chart.seen)),
@@ -60,10 +77,13 @@ class ChartReader:
             monitoring=tuple(antigens.monitoring),
             events=tuple(diseases.events + events + reports.events),
             therapies=therapies,
-            safety=safety,
-            remarks=tuple(
-                [*chart.remarks, *diseases.remarks, *cars.remarks, *antigens.remarks, *reports.remarks]
-                + [*therapy_remarks, *safety_remarks]
+            remarks=(
+                *chart.remarks,
+                *diseases.remarks,
+                *cars.remarks,
+                *antigens.remarks,
+                *reports.remarks,
+                *therapy_remarks,
             ),
             lineage_switch=tuple(diseases.lineage_switch + reports.lineage_switch),
             t_cell_malignancy=tuple(diseases.t_cell_malignancy + reports.t_cell_malignancy),
@@ -129,8 +149,6 @@ class _Identifier(wire.Struct, gc=False):
 
 def _without_future(facts: Facts, as_of: ClinicalDate) -> Facts:
     """Takes facts dated after the time of judgement out, with a remark each (hazard H-32)."""
-    from dataclasses import replace
-
     limit = as_of.last
     remarks = list(facts.remarks)
 
@@ -148,14 +166,18 @@ def _without_future(facts: Facts, as_of: ClinicalDate) -> Facts:
         infusions=tuple(i for i in facts.infusions if in_time(i.first, i.sources[0], "car-t")),
         monitoring=tuple(m for m in facts.monitoring if in_time(m.when, m.source, "monitoring")),
     )
-    dates = [r.collected for r in kept.antigens] + [e.when for e in kept.events] + [i.last for i in kept.infusions]
-    dates += [t.last for t in kept.therapies] + [s.when for s in kept.safety]
+    dates = (
+        [r.collected for r in kept.antigens]
+        + [e.when for e in kept.events]
+        + [i.last for i in kept.infusions]
+    )
+    dates += [t.last for t in kept.therapies]
     newest = max((d for d in dates if d is not None and d.first <= limit), key=lambda d: d.last, default=None)
     return replace(kept, remarks=_sorted_remarks(remarks), newest=newest)
 
 
 def _sorted_remarks(remarks: list[Remark]) -> tuple[Remark, ...]:
     unique = dict.fromkeys(remarks)
-    return tuple(sorted(unique, key=lambda r: (r.kind, r.about, r.source.reference if r.source else "", r.reason)))
-
-
+    return tuple(
+        sorted(unique, key=lambda r: (r.kind, r.about, r.source.reference if r.source else "", r.reason))
+    )

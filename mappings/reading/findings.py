@@ -48,10 +48,20 @@ class FindingReader:
         is_mrd = self.vocabulary.names_mrd(names) and not hit.of("mrd-panel-trap")
         if not (is_status or is_deauville or is_mrd):
             return [], []
-        source = SourceRef(hit.reference, "value", f"{names.split(' ; ')[0]}: {values_text(of_resource(hit.resource))}")
+        source = SourceRef(
+            hit.reference, "value", f"{names.split(' ; ')[0]}: {values_text(of_resource(hit.resource))}"
+        )
         if hit.status in VOID:
-            return [], [Remark("set-aside", f"has status “{hit.status}” and proves nothing", source, about="course", code="void")]
-        other = about_somebody_else(hit.resource) or self._other_cancer(hit, names)
+            return [], [
+                Remark(
+                    "set-aside",
+                    f"has status “{hit.status}” and proves nothing",
+                    source,
+                    about="course",
+                    code="void",
+                )
+            ]
+        other = about_somebody_else(hit.resource, self.vocabulary) or self._other_cancer(hit, names)
         if other:
             return [], [Remark("set-aside", other, source, about="course", code="focus")]
         context = self.surroundings.of(hit)
@@ -69,7 +79,9 @@ class FindingReader:
             target = self.surroundings.chart.index.get(reference_key(focus.reference))
             if target is not None and target.resourceType == "Condition":
                 concepts = self.recogniser.concepts(target.code)
-                lymphoid = [c for c in concepts if c.kind == "diagnosis" and c.attributes.get("scope") != "excluded"]
+                lymphoid = [
+                    c for c in concepts if c.kind == "diagnosis" and c.attributes.get("scope") != "excluded"
+                ]
                 if not lymphoid:
                     return "is about another disease (focus)"
             if focus.display and self.vocabulary.other_cancers.any_in(focus.display):
@@ -101,8 +113,11 @@ class FindingReader:
             if kind is not None:
                 return self._event(kind, context, source)
         for concept in self.recogniser.concepts(value):
-            finding = {"relapse-finding": EventKind.RELAPSE, "refractory-finding": EventKind.REFRACTORY,
-                       "remission-finding": EventKind.REMISSION}.get(concept.kind)
+            finding = {
+                "relapse-finding": EventKind.RELAPSE,
+                "refractory-finding": EventKind.REFRACTORY,
+                "remission-finding": EventKind.REMISSION,
+            }.get(concept.kind)
             if finding is not None:
                 return self._event(finding, context, source)
         return None
@@ -113,13 +128,18 @@ class FindingReader:
             return None
         notes = " ".join(note.text or "" for note in wire.peek_list(hit.resource.note, wire.Annotation))
         text = " ".join((values_text(of_resource(hit.resource)), notes))
-        change = next((s.change for s in read_course(f"Deauville {score}. {text}").statements if s.change), "")
-        kind = deauville_kind(score, change)
+        change = next(
+            (s.change for s in read_course(f"Deauville {score}. {text}").statements if s.change), ""
+        )
+        kind = deauville_kind(self.vocabulary, score, change)
         return self._event(kind, context, source) if kind else None
 
     def _score(self, hit: Hit) -> int | None:
         resource = hit.resource
-        concepts = [wire.peek(resource.valueCodeableConcept, wire.Concept), *wire.peek_list(resource.interpretation, wire.Concept)]
+        concepts = [
+            wire.peek(resource.valueCodeableConcept, wire.Concept),
+            *wire.peek_list(resource.interpretation, wire.Concept),
+        ]
         for concept in concepts:
             for coding in (concept.coding or ()) if concept else ():
                 score = self.knowledge.deauville_of(coding.system, coding.code)

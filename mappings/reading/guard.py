@@ -39,7 +39,9 @@ def check_body(body: bytes) -> None:
     ends = body if len(body) <= 2 * _ENDS else body[:_ENDS] + b" " + body[-_ENDS:]
     for token in _ONCE:
         if ends.count(token) > 1 and len(re.findall(re.escape(token) + rb"\s*:", ends)) > 1:
-            raise BadBody("duplicate-key", "a key that must be unique is given twice", token.decode().strip('"'))
+            raise BadBody(
+                "duplicate-key", "a key that must be unique is given twice", token.decode().strip('"')
+            )
 
 
 def _check_utf8(body: bytes) -> None:

@@ -140,7 +140,9 @@ class Recogniser:
     def _stops(self, system: str | None, code: str) -> tuple[Concept, ...]:
         """Unverified rows that stop a wrong conclusion; one of unknown specimen says nothing by its code (11.18)."""
         stops = self._knowledge.stopped_by(system, code)
-        return tuple(c for c in stops if c.attributes.get("use_class") not in ("ambiguous_specimen", "tumour_antigen"))
+        return tuple(
+            c for c in stops if c.attributes.get("use_class") not in ("ambiguous_specimen", "tumour_antigen")
+        )
 
     def forget(self) -> None:
         """Empties the memos (for measuring a cold start)."""

@@ -26,8 +26,8 @@ from mappings.reading.antigens import TUMOUR_SPECIMENS
 from mappings.reading.chart import Hit
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
 from mappings.reading.course_text import read_course
-from mappings.reading.narrative import Passage, passages
 from mappings.reading.disease import most_telling
+from mappings.reading.narrative import Passage, passages
 from mappings.reading.recognise import Recogniser
 from mappings.reading.report import AntigenFinding, ReportReading, read_report
 from mappings.reading.vocabulary import Vocabulary
@@ -47,6 +47,12 @@ _COURSE_KINDS = {
 
 
 _NAME_WITHIN = 8_000
+
+
+def deauville_kind(vocabulary: Vocabulary, score: int, change: str) -> EventKind | None:
+    """What a Deauville score says of the course (rules EN-2, 11.9)."""
+    said = vocabulary.deauville(score, change)
+    return EventKind(said) if said else None
 
 
 @dataclass(slots=True)
@@ -81,11 +87,15 @@ class TextReader:
         if hit.status in VOID or self.surroundings.void_parent(hit):
             if hit.status != "registered":
                 reason = f"has status “{hit.status}” and proves nothing"
-                into.remarks.append(Remark("set-aside", reason, SourceRef(hit.reference), about="report", code="void"))
+                into.remarks.append(
+                    Remark("set-aside", reason, SourceRef(hit.reference), about="report", code="void")
+                )
             return
-        other = about_somebody_else(hit.resource)
+        other = about_somebody_else(hit.resource, self.vocabulary)
         if other:
-            into.remarks.append(Remark("set-aside", other, SourceRef(hit.reference), about="report", code="focus"))
+            into.remarks.append(
+                Remark("set-aside", other, SourceRef(hit.reference), about="report", code="focus")
+            )
             return
         context = self.surroundings.of(hit)
         if self._another_malignancy(hit, found, concept, context, into):
@@ -120,7 +130,9 @@ class TextReader:
         if len(states) > 1:
             state = AntigenState.UNKNOWN
             reason = "says different things in different parts of one report"
-            into.remarks.append(Remark("conflict", reason, SourceRef(hit.reference, passage.element), about=antigen.value))
+            into.remarks.append(
+                Remark("conflict", reason, SourceRef(hit.reference, passage.element), about=antigen.value)
+            )
         source = SourceRef(hit.reference, passage.element, finding.words[0] if finding.words else "")
         specimen = self._specimen(context, reading)
         if state is not AntigenState.UNKNOWN:
@@ -149,6 +161,7 @@ class TextReader:
                 words=finding.words,
                 accession=context.accession,
                 issued=context.issued,
+                cns=context.cns,
                 integrated=reading.integrated,
             )
         )
@@ -220,7 +233,10 @@ class TextReader:
         elif reading.malignancy == "absent" and tumour:
             kind = EventKind.NO_MALIGNANCY
         if kind is not None:
-            phenotype = any(finding is not None and finding.state is not AntigenState.UNKNOWN for finding in reading.findings.values())
+            phenotype = any(
+                finding is not None and finding.state is not AntigenState.UNKNOWN
+                for finding in reading.findings.values()
+            )
             into.events.append(
                 DiseaseEvent(
                     kind=kind,
@@ -283,13 +299,18 @@ class TextReader:
         deauville = getattr(statement, "deauville", None)
         change = getattr(statement, "change", "")
         if deauville is not None:
-            kind = deauville_kind(deauville, change) or kind
+            kind = deauville_kind(self.vocabulary, deauville, change) or kind
         if kind is None:
             return None
         suspected = getattr(statement, "certainty", "") == "suspected" or kind is EventKind.SUSPECTED
         if kind is EventKind.NO_MALIGNANCY and context.imaging:
             kind = EventKind.RESPONSE
-        if suspected and kind not in (EventKind.RELAPSE, EventKind.PROGRESSION, EventKind.REFRACTORY, EventKind.SUSPECTED):
+        if suspected and kind not in (
+            EventKind.RELAPSE,
+            EventKind.PROGRESSION,
+            EventKind.REFRACTORY,
+            EventKind.SUSPECTED,
+        ):
             return None  # a suspected response or absence says nothing
         return DiseaseEvent(
             kind=EventKind.SUSPECTED if suspected else kind,
@@ -302,12 +323,3 @@ class TextReader:
             imaging=context.imaging,
             accession=context.accession or source.reference,
         )
-
-
-def deauville_kind(score: int, change: str) -> EventKind | None:
-    """Deauville 5, or 4 with growth, is suspected; 4 with shrinkage is a partial response; 1 to 3 a response (11.9)."""
-    if score == 5 or (score == 4 and change == "growth"):
-        return EventKind.SUSPECTED
-    if score == 4:
-        return EventKind.PARTIAL_RESPONSE if change == "shrinkage" else EventKind.UNDETERMINED
-    return EventKind.RESPONSE if 1 <= score <= 3 else None

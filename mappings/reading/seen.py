@@ -77,7 +77,9 @@ def _key_states(key: str, value: Resource | None) -> Iterator[tuple[str, str, st
     held = {
         entry.resource.resourceType: True
         for entry in entries
-        if _is_match(entry) and entry.resource and entry.resource.resourceType not in (None, "OperationOutcome")
+        if _is_match(entry)
+        and entry.resource
+        and entry.resource.resourceType not in (None, "OperationOutcome")
     }
     for entry in entries if "Bundle" in held else ():
         if entry.resource is not None and entry.resource.resourceType == "Bundle":
@@ -87,7 +89,7 @@ def _key_states(key: str, value: Resource | None) -> Iterator[tuple[str, str, st
     for kind in dict.fromkeys((*types, *held, *_self_types(value))):
         by_key = kind in types and (not held or any(other in held for other in types))
         if kind in held or by_key or not held:
-            yield kind, state, reason  # type: ignore[misc]
+            yield kind, state, reason
 
 
 def _is_match(entry: wire.Entry) -> bool:
@@ -128,7 +130,9 @@ def _cut_short(bundle: Resource, entries: list[wire.Entry]) -> str:
 
 def _withheld(outcome: Resource) -> str:
     for issue in wire.peek_list(outcome.issue, _Issue):
-        codes = {(coding.code or "").strip() for coding in (issue.details.coding or () if issue.details else ())}
+        codes = {
+            (coding.code or "").strip() for coding in (issue.details.coding or () if issue.details else ())
+        }
         if codes and codes <= _COMPLETE_CODES:
             continue
         if issue.severity in ("information", "success") and not codes:

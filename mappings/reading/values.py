@@ -104,15 +104,19 @@ def number_of(value: float | int | str | None) -> float | None:
 def is_share(quantity: Quantity) -> bool:
     """Whether a quantity is a share of cells (per cent, or a UCUM `1` fraction)."""
     units = {(quantity.unit or "").strip().lower(), (quantity.code or "").strip().lower()}
-    return bool(units & {"%", "percent", "pct", "% of cells", "%{cells}"}) or any(u.startswith("%") for u in units) or (
-        units <= {"1", "", "{ratio}", "{fraction}", "fraction"} and "1" in units
+    return (
+        bool(units & {"%", "percent", "pct", "% of cells", "%{cells}"})
+        or any(u.startswith("%") for u in units)
+        or (units <= {"1", "", "{ratio}", "{fraction}", "fraction"} and "1" in units)
     )
 
 
 def is_count(quantity: Quantity) -> bool:
     """Whether a quantity is a concentration of cells, as blood counts are."""
-    return any("/ul" in text or "/µl" in text or "/mm3" in text or "10*" in text or "10^" in text or "/l" in text
-               for text in ((quantity.unit or "").lower(), (quantity.code or "").lower()))
+    return any(
+        "/ul" in text or "/µl" in text or "/mm3" in text or "10*" in text or "10^" in text or "/l" in text
+        for text in ((quantity.unit or "").lower(), (quantity.code or "").lower())
+    )
 
 
 def share_state(quantity: Quantity, knowledge: Knowledge) -> CodedState | None:
@@ -172,5 +176,7 @@ def h_score_state(quantity: Quantity, knowledge: Knowledge) -> CodedState | None
     text = f"{quantity.comparator or ''}{number:g}"
     if not policy.h_score_bands_on or not 0 <= number <= 300:
         return CodedState(AntigenState.UNKNOWN, text, h_score=text)
-    state = _band(number, quantity.comparator, policy.h_score_negative_below, policy.h_score_positive_from, 300.0)
+    state = _band(
+        number, quantity.comparator, policy.h_score_negative_below, policy.h_score_positive_from, 300.0
+    )
     return CodedState(state, text, band=True, h_score=text)

@@ -53,6 +53,9 @@ class Vocabulary:
         self.pathology = WordList(lexicon["pathology"])
         self.imaging = WordList(lexicon["imaging"])
         self.mrd = WordList(lexicon["mrd"])
+        self.others = WordList(lexicon["others"])
+        self.cns_sites = WordList(lexicon["cns_sites"])
+        self._deauville = dict(lexicon["deauville"])
         self.other_cancers = WordList(lexicon["other_cancers"])
         self.qualifiers = {name: WordList(words) for name, words in lexicon["qualifiers"].items()}
         # names of codes repeat, so these are memoised; texts of reports never pass through them
@@ -61,6 +64,10 @@ class Vocabulary:
         self.names_mrd = lru_cache(maxsize=4096)(self.mrd.any_in)
         self.specimen = lru_cache(maxsize=4096)(self._specimen)
         self.method = lru_cache(maxsize=4096)(self._method)
+
+    def deauville(self, score: int, change: str) -> str:
+        """What a Deauville score says of the course, with growth or shrinkage where charted; empty for no score."""
+        return str(self._deauville.get(f"{score}+{change}") or self._deauville.get(str(score), ""))
 
     def _specimen(self, text: str) -> SpecimenKind:
         """What kind of specimen a text names; marrow, CSF and effusion go before tissue, tissue before blood."""

@@ -10,13 +10,14 @@ from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw as Raw
+from msgspec import Struct as Struct
 
 T = TypeVar("T")
 NOTHING = Raw()
 
 
-class Coding(Struct, gc=False):
+class Coding(Struct, gc=False, omit_defaults=True):
     """FHIR Coding: the parts that are read."""
 
     system: str | None = None
@@ -24,28 +25,28 @@ class Coding(Struct, gc=False):
     display: str | None = None
 
 
-class Concept(Struct, gc=False):
+class Concept(Struct, gc=False, omit_defaults=True):
     """FHIR CodeableConcept."""
 
     coding: list[Coding] | None = None
     text: str | None = None
 
 
-class Reference(Struct, gc=False):
+class Reference(Struct, gc=False, omit_defaults=True):
     """FHIR Reference; `type` and `identifier` are not read."""
 
     reference: str | None = None
     display: str | None = None
 
 
-class Period(Struct, gc=False):
+class Period(Struct, gc=False, omit_defaults=True):
     """FHIR Period."""
 
     start: str | None = None
     end: str | None = None
 
 
-class Quantity(Struct, gc=False):
+class Quantity(Struct, gc=False, omit_defaults=True):
     """FHIR Quantity; `value` may arrive as a number or, from sloppy senders, as text."""
 
     value: float | int | str | None = None
@@ -55,28 +56,28 @@ class Quantity(Struct, gc=False):
     code: str | None = None
 
 
-class Range(Struct, gc=False):
+class Range(Struct, gc=False, omit_defaults=True):
     """FHIR Range."""
 
     low: Quantity | None = None
     high: Quantity | None = None
 
 
-class Ratio(Struct, gc=False):
+class Ratio(Struct, gc=False, omit_defaults=True):
     """FHIR Ratio."""
 
     numerator: Quantity | None = None
     denominator: Quantity | None = None
 
 
-class Annotation(Struct, gc=False):
+class Annotation(Struct, gc=False, omit_defaults=True):
     """FHIR Annotation."""
 
     text: str | None = None
     time: str | None = None
 
 
-class Attachment(Struct, gc=False):
+class Attachment(Struct, gc=False, omit_defaults=True):
     """FHIR Attachment."""
 
     contentType: str | None = None  # noqa: N815  names as on the wire
@@ -85,20 +86,20 @@ class Attachment(Struct, gc=False):
     url: str | None = None
 
 
-class Link(Struct, gc=False):
+class Link(Struct, gc=False, omit_defaults=True):
     """Bundle.link."""
 
     relation: str | None = None
     url: str | None = None
 
 
-class Search(Struct, gc=False):
+class Search(Struct, gc=False, omit_defaults=True):
     """Bundle.entry.search."""
 
     mode: str | None = None
 
 
-class Resource(Struct, gc=False):
+class Resource(Struct, gc=False, omit_defaults=True):
     """Any FHIR resource: the common head typed, everything else undecoded (`Raw`)."""
 
     resourceType: str | None = None  # noqa: N815
@@ -182,7 +183,7 @@ class Resource(Struct, gc=False):
     meta: Raw = NOTHING
 
 
-class Entry(Struct, gc=False):
+class Entry(Struct, gc=False, omit_defaults=True):
     """Bundle.entry."""
 
     resource: Resource | None = None
@@ -190,7 +191,7 @@ class Entry(Struct, gc=False):
     search: Search | None = None
 
 
-class HookRequest(Struct, gc=False):
+class HookRequest(Struct, gc=False, omit_defaults=True):
     """A CDS Hooks request; the envelope is also checked against its JSON Schema at the web edge."""
 
     hook: str | None = None
@@ -208,12 +209,17 @@ def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
+@cache
+def _optional(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind | None)
+
+
 def peek(raw: Raw, kind: type[T]) -> T | None:
     """Decodes an undecoded element as `kind`; None where it is absent or of another shape (reading never raises)."""
     if not raw:
         return None
     try:
-        value: T | None = decoder(kind | None).decode(raw)
+        value: T | None = _optional(kind).decode(raw)  # type: ignore[arg-type]  # a class is hashable
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
         return None
     return value
