@@ -8,19 +8,24 @@ as *no*.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from mappings.dates import ClinicalDate, before
 from mappings.facts import PatientFacts, PriorTherapy, Remark, SafetyFact, SourceRef
 from mappings.loading import Concept, Knowledge
 from mappings.reading import when, wire
 from mappings.reading.chart import Hit, reference_key
-from mappings.reading.disease import clinical_status_of, verification_of
-from mappings.reading.measurements import Polarity, Reading, polarity_of, read_measurement
-from mappings.reading.recognise import label_of, texts_of
+from mappings.reading.denial import Names
+from mappings.reading.measurements import Reading, polarity_of, read_measurement
+from mappings.reading.recognise import label_of
+from mappings.reading.safety_findings import (
+    MARKERS,
+    Setting,
+    read_finding,
+    read_marker_text,
+    within_gestation,
+)
 from mappings.reading.safety_history import facts_from_therapies
 from mappings.reading.vocabulary import Vocabulary
 
@@ -28,28 +33,8 @@ Recognise = Callable[[wire.Concept | None], tuple[Concept, ...]]
 
 _NO_RESULT = frozenset({"registered", "cancelled", "entered-in-error"})
 _KEPT_PER_FINDING = 5
-_REFUTED = frozenset({"refuted", "entered-in-error"})
-_DOUBTED = frozenset({"unconfirmed", "provisional", "differential"})
-_OVER = frozenset({"resolved", "inactive", "remission"})
-# Facts that only count while they last; of any other finding an earlier episode matters too, and is marked as
-# past.
-_CURRENT_ONLY = frozenset(
-    {"active-infection", "pregnancy", "effusion-or-oedema", "car-t-toxicity", "cytopenia"}
-)
-# "Not otherwise specified" denies nothing.
-_UNSPECIFIED = re.compile(
-    r"\bnot\s+(?:otherwise\s+|elsewhere\s+)?(?:specified|classified|further\s+specified)\b", re.IGNORECASE
-)
-_MARKERS = {"bcr_abl1": "bcr-abl1-status", "kmt2a": "kmt2a-status"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    patient: PatientFacts
-    as_of: ClinicalDate
-    knowledge: Knowledge
-    vocabulary: Vocabulary
-    polarity: Polarity
+# Of these every entry is read: what the newest one says may depend on an earlier one.
+_EACH_READ = frozenset({"pregnancy-status", "pregnancy-test", "hcg"})
 
 
 def read_safety(
@@ -65,26 +50,67 @@ def read_safety(
 
     With `recognise` the components of panels are read as results of their own.
     """
-    setting = _Setting(patient, as_of, knowledge, vocabulary, polarity_of(knowledge))
+    setting = Setting(patient, as_of, knowledge, vocabulary, polarity_of(knowledge), Names(vocabulary))
     found: list[SafetyFact] = []
     remarks: list[Remark] = []
+    series: dict[str, list[Hit]] = {}
+    single: dict[int, str] = {}  # by identity: a recogniser gives one tuple per name
     for hit in hits:
         kind = hit.resource.resourceType
         if kind == "Observation":
-            _observation(hit, setting, recognise, found, remarks)
+            name = single.get(id(hit.concepts))
+            if name is None:
+                name = single[id(hit.concepts)] = _only_value(hit)
+            if name and hit.resource.effectiveDateTime and not hit.resource.component:
+                series.setdefault(name, []).append(hit)
+            else:
+                _observation(hit, setting, recognise, found, remarks)
         elif kind == "Condition" and hit.concepts:
-            _condition(hit, setting, found, remarks)
+            read_finding(hit, setting, found, remarks)
+    for rows in series.values():
+        _newest_of_series(rows, setting, found, remarks)
     found.extend(facts_from_therapies(therapies))
     return _newest(found, as_of, remarks), tuple(remarks)
 
 
+def _only_value(hit: Hit) -> str:
+    """The one laboratory fact a name stands for; empty where every entry has to be looked at."""
+    named = {concept.id for concept in hit.of("safety", "safety-condition")}
+    return named.pop() if len(named) == 1 and not named & _EACH_READ else ""
+
+
+def _newest_of_series(
+    rows: list[Hit], setting: Setting, found: list[SafetyFact], remarks: list[Remark]
+) -> None:
+    """Reads a series of dated values from its newest day back until one stands."""
+    rows.sort(key=_written_day, reverse=True)
+    until = setting.as_of.last.isoformat()
+    day = ""
+    for hit in rows:
+        written = _written_day(hit)
+        if day and written != day:
+            return
+        kept = len(found)
+        _observation(hit, setting, None, found, remarks)
+        if len(found) > kept and written <= until:
+            day = written
+
+
+def _written_day(hit: Hit) -> str:
+    return (hit.resource.effectiveDateTime or "").strip()[:10]
+
+
 def _observation(
-    hit: Hit, setting: _Setting, recognise: Recognise | None, found: list[SafetyFact], remarks: list[Remark]
+    hit: Hit, setting: Setting, recognise: Recognise | None, found: list[SafetyFact], remarks: list[Remark]
 ) -> None:
     resource = hit.resource
     named = hit.of("safety", "safety-condition")
     has_parts = recognise is not None and bool(resource.component)
-    if (not named and not has_parts) or hit.status in _NO_RESULT:
+    if hit.status in _NO_RESULT:
+        return
+    if not named and not has_parts:
+        if not hit.concepts and not _about_another(resource, setting.patient):
+            read_marker_text(hit, setting, when.effective(resource), found)
         return
     source = SourceRef(hit.reference, "value", label_of(resource.code))
     if _about_another(resource, setting.patient):
@@ -119,7 +145,7 @@ def _result(
     status: str,
     day: ClinicalDate | None,
     source: SourceRef,
-    setting: _Setting,
+    setting: Setting,
     found: list[SafetyFact],
     remarks: list[Remark],
 ) -> None:
@@ -165,83 +191,17 @@ def _fact(
 
 
 def _pregnancy(
-    concept: Concept, reading: Reading, fact: SafetyFact, setting: _Setting, found: list[SafetyFact]
+    concept: Concept, reading: Reading, fact: SafetyFact, setting: Setting, found: list[SafetyFact]
 ) -> None:
     """A status or test that says pregnant and is not older than a gestation is current (rules 11.12)."""
     if concept.id not in ("pregnancy-status", "pregnancy-test") or not reading.polarity:
         return
-    if reading.polarity == "present" and not _within_gestation(fact.when, setting):
+    if reading.polarity == "present" and not within_gestation(fact.when, setting):
         return
     value = f"{concept.label}: {fact.value}"
     found.append(
         SafetyFact("pregnancy", reading.polarity, value, fact.when, fact.source, as_charted=fact.as_charted)
     )
-
-
-def _within_gestation(day: ClinicalDate | None, setting: _Setting) -> bool:
-    if day is None:
-        return True
-    limit = timedelta(weeks=setting.knowledge.policy.gestation_weeks)
-    return day.last + limit >= setting.as_of.first
-
-
-def _condition(hit: Hit, setting: _Setting, found: list[SafetyFact], remarks: list[Remark]) -> None:
-    resource = hit.resource
-    verification = verification_of(resource)
-    label = label_of(resource.code)
-    source = SourceRef(hit.reference, "code", label)
-    _markers(hit, verification, source, found)
-    named = {c.id: c for c in hit.of("safety-condition", "car-t-toxicity", "cns-involvement")}
-    if not named:
-        return
-    if verification in _REFUTED:
-        remarks.append(Remark("set-aside", f"is {verification}", source, about=min(named), code="refuted"))
-        return
-    names = _UNSPECIFIED.sub(" ", " ; ".join(texts_of(resource.code)))
-    qualifiers = setting.vocabulary.qualifiers
-    denied = qualifiers["negated"].any_in(names) or setting.polarity.of_text(names) == "absent"
-    if denied or qualifiers["family"].any_in(names):
-        reason = "denies the finding or is about the family"
-        remarks.append(Remark("set-aside", reason, source, about=min(named), code="negated"))
-        return
-    asked_only = qualifiers["doubt"].any_in(names)
-    day = (
-        when.date_at(resource.onsetDateTime)
-        or when.period(resource.onsetPeriod)
-        or when.date_at(resource.recordedDate)
-    )
-    status = clinical_status_of(resource, setting.knowledge)
-    ended = when.date_at(resource.abatementDateTime)
-    over = status in _OVER or (ended is not None and before(ended, setting.as_of) is True)
-    over = over or qualifiers["history"].any_in(names)
-    for name, concept in sorted(named.items()):
-        over_here = over or concept.text("state") == "remission"
-        if over_here and name in _CURRENT_ONLY:
-            continue
-        if name == "pregnancy" and not _within_gestation(day, setting):
-            continue
-        said = (
-            ("past", over_here),
-            ("unconfirmed", verification in _DOUBTED),
-            ("asked for only", asked_only),
-        )
-        marks = [word for word, holds in said if holds]
-        value = label + (f" ({', '.join(marks)})" if marks else "")
-        state = "value" if over_here or asked_only else "present"
-        found.append(SafetyFact(name, state, value, day, source, as_charted=label))
-
-
-def _markers(hit: Hit, verification: str, source: SourceRef, found: list[SafetyFact]) -> None:
-    """BCR::ABL1 and KMT2A as the diagnosis names them; unproven diagnoses name nothing."""
-    if verification in _REFUTED or verification in _DOUBTED:
-        return
-    for concept in hit.of("diagnosis"):
-        for attribute, fact in _MARKERS.items():
-            said = concept.text(attribute)
-            if said:
-                state = "present" if said == "positive" else "absent"
-                day = when.date_at(hit.resource.onsetDateTime) or when.date_at(hit.resource.recordedDate)
-                found.append(SafetyFact(fact, state, source.quote or concept.label, day, source))
 
 
 def _newest(
@@ -258,7 +218,7 @@ def _newest(
     kept: list[SafetyFact] = []
     for name in sorted(groups):
         group = sorted(dict.fromkeys(groups[name]), key=_age, reverse=True)
-        if name in _MARKERS.values() and len({fact.state for fact in group}) > 1:
+        if name in MARKERS.values() and len({fact.state for fact in group}) > 1:
             reason = "is named positive in one place and negative in another"
             remarks.extend(
                 Remark("conflict", reason, fact.source, about=name, code="marker") for fact in group

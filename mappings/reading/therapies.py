@@ -17,6 +17,7 @@ from mappings.facts import PriorTherapy, Remark, SourceRef
 from mappings.loading import Concept, Knowledge
 from mappings.reading import when, wire
 from mappings.reading.chart import Hit
+from mappings.reading.denial import Names
 from mappings.reading.disease import verification_of
 from mappings.reading.recognise import label_of, texts_of
 from mappings.reading.vocabulary import Vocabulary
@@ -30,6 +31,7 @@ _NEVER_HAPPENED = frozenset(
 _ONGOING = frozenset({"in-progress", "active"})
 _GIVEN = frozenset({"MedicationAdministration", "MedicationStatement", "Procedure", "Immunization"})
 _ORDERS = frozenset({"MedicationRequest", "ServiceRequest"})
+_SOURCES_EACH_END = 6
 _REFUTED = frozenset({"refuted", "entered-in-error"})
 
 
@@ -37,37 +39,83 @@ _REFUTED = frozenset({"refuted", "entered-in-error"})
 class _Exposure:
     """One resource that says one treatment was given or ordered."""
 
+    hit: Hit
     concept: Concept
     first: ClinicalDate | None
     last: ClinicalDate | None
-    status: str
-    source: SourceRef
     administered: bool
+
+
+class _Reading:
+    """One pass over a chart's hits."""
+
+    def __init__(self, as_of: ClinicalDate, vocabulary: Vocabulary) -> None:
+        self.as_of = as_of
+        self.names = Names(vocabulary)
+        self.exposures: list[_Exposure] = []
+        self.remarks: list[Remark] = []
+
+    def read(self, hit: Hit, concepts: Sequence[Concept]) -> None:
+        """Takes a resource that names treatments as exposure, order or remark."""
+        kind = hit.resource.resourceType or ""
+        ordered = kind in _ORDERS
+        if not ordered and kind not in _GIVEN and kind != "Condition":
+            return
+        reason, code = self._why_not(hit, kind, concepts)
+        first, last = _dates(hit, kind, self.as_of)
+        if not reason and first is not None and not ordered and before(self.as_of, first):
+            reason, code = "is dated after the time of judgement", "future"
+        if reason:
+            remark = Remark("set-aside", reason, _source(hit, concepts[0]), about=concepts[0].id, code=code)
+            self.remarks.append(remark)
+            return
+        for concept in concepts:
+            if kind == "Condition" and concept.kind == THERAPY:
+                continue  # "adverse effect of lenalidomide" is no dose of it
+            self.exposures.append(_Exposure(hit, concept, first, last, not ordered))
+
+    def _why_not(self, hit: Hit, kind: str, concepts: Sequence[Concept]) -> tuple[str, str]:
+        """Why a resource is no exposure: reason and code, empty where it is one (rules 11.6)."""
+        if hit.status in _NEVER_HAPPENED:
+            return f"has status “{hit.status}”: nothing was given", "not-done"
+        if kind not in ("Procedure", "Condition"):
+            return "", ""
+        if kind == "Condition" and (verification := verification_of(hit.resource)) in _REFUTED:
+            return f"is {verification}", "refuted"
+        if all(concept.kind == THERAPY for concept in concepts):
+            return "", ""
+        texts = texts_of(hit.resource.code)
+        if hit.of("car-t-not-infusion") or self.names.are("doubt", texts):
+            return "names a treatment that is evaluated or planned, not given", "planned"
+        if kind == "Condition" and (self.names.denied(texts) or self.names.are("family", texts)):
+            return "does not say that this patient had the treatment", "negated"
+        return "", ""
 
 
 def read_therapies(
     hits: Iterable[Hit], as_of: ClinicalDate, knowledge: Knowledge, vocabulary: Vocabulary
 ) -> tuple[tuple[PriorTherapy, ...], tuple[Remark, ...]]:
-    """Courses of treatment with first and last dose, in order of time; what did not count, and why (rules
-    11.6).
+    """Courses of treatment with first and last dose, in order of time, and what did not count (rules 11.6).
 
     Doses of one drug further apart than the age limit of a result (local policy, rules 11.3) are two courses:
     a result from between them must not pass as taken on treatment.
     """
-    course_gap_days = knowledge.policy.max_age_days_lymphoma
-    exposures: list[_Exposure] = []
-    remarks: list[Remark] = []
+    reading = _Reading(as_of, vocabulary)
+    named: dict[int, tuple[Concept, ...]] = {}  # by identity: a recogniser gives one tuple per name
     for hit in hits:
-        concepts = _named(hit)
+        if not hit.concepts:
+            continue
+        concepts = named.get(id(hit.concepts))
+        if concepts is None:
+            concepts = named[id(hit.concepts)] = _named(hit)
         if concepts:
-            _read(hit, concepts, as_of, vocabulary, exposures, remarks)
-    courses = [course for group in _grouped(exposures) for course in _courses(group, course_gap_days)]
-    return tuple(sorted(courses, key=_order)), tuple(remarks)
+            reading.read(hit, concepts)
+    gap_days = knowledge.policy.max_age_days_lymphoma
+    courses = [course for group in _grouped(reading.exposures) for course in _courses(group, gap_days)]
+    return tuple(sorted(courses, key=_order)), tuple(reading.remarks)
 
 
 def _named(hit: Hit) -> tuple[Concept, ...]:
-    if not hit.concepts:
-        return ()
     concepts = hit.of(*_KINDS)
     if not concepts or hit.of(*_CAR_T):
         return ()
@@ -77,60 +125,17 @@ def _named(hit: Hit) -> tuple[Concept, ...]:
     return concepts
 
 
-def _read(
-    hit: Hit,
-    concepts: Sequence[Concept],
-    as_of: ClinicalDate,
-    vocabulary: Vocabulary,
-    exposures: list[_Exposure],
-    remarks: list[Remark],
-) -> None:
+def _source(hit: Hit, concept: Concept) -> SourceRef:
+    name = hit.resource.code or hit.resource.medicationCodeableConcept
+    return SourceRef(hit.reference, "code", label_of(name) or concept.label)
+
+
+def _dates(hit: Hit, kind: str, as_of: ClinicalDate) -> tuple[ClinicalDate | None, ClinicalDate | None]:
     resource = hit.resource
-    kind = resource.resourceType or ""
-    name = resource.code or resource.medicationCodeableConcept
-    source = SourceRef(hit.reference, "code", label_of(name) or concepts[0].label)
-    if kind not in _GIVEN and kind not in _ORDERS and kind != "Condition":
-        return
-    reason, code = _why_not(hit, concepts, vocabulary)
-    first, last = _dates(hit, as_of)
-    if not reason and first is not None and kind not in _ORDERS and before(as_of, first):
-        reason, code = "is dated after the time of judgement", "future"
-    if reason:
-        remarks.append(Remark("set-aside", reason, source, about=concepts[0].id, code=code))
-        return
-    for concept in concepts:
-        if kind == "Condition" and concept.kind == THERAPY:
-            continue  # "adverse effect of lenalidomide" is no dose of it
-        exposures.append(_Exposure(concept, first, last, hit.status, source, kind not in _ORDERS))
-
-
-def _why_not(hit: Hit, concepts: Sequence[Concept], vocabulary: Vocabulary) -> tuple[str, str]:
-    """Why a resource that names a treatment is no exposure: reason and code, empty where it is one (rules
-    11.6).
-    """
-    resource = hit.resource
-    kind = resource.resourceType
-    if hit.status in _NEVER_HAPPENED:
-        return f"has status “{hit.status}”: nothing was given", "not-done"
-    if kind == "Condition":
-        verification = verification_of(resource)
-        if verification in _REFUTED:
-            return f"is {verification}", "refuted"
-    if kind not in ("Procedure", "Condition") or all(concept.kind == THERAPY for concept in concepts):
-        return "", ""
-    names = " ; ".join(texts_of(resource.code))
-    if hit.of("car-t-not-infusion") or vocabulary.qualifiers["doubt"].any_in(names):
-        return "names a treatment that is evaluated or planned, not given", "planned"
-    if kind == "Condition" and (
-        vocabulary.qualifiers["negated"].any_in(names) or vocabulary.qualifiers["family"].any_in(names)
-    ):
-        return "does not say that this patient had the treatment", "negated"
-    return "", ""
-
-
-def _dates(hit: Hit, as_of: ClinicalDate) -> tuple[ClinicalDate | None, ClinicalDate | None]:
-    resource = hit.resource
-    kind = resource.resourceType
+    if resource.effectiveDateTime and kind in _GIVEN:
+        moment = parse_date(resource.effectiveDateTime)
+        if moment is not None:
+            return moment, moment
     if kind in _ORDERS:
         ordered = when.date_at(resource.authoredOn)
         return ordered, ordered
@@ -139,8 +144,6 @@ def _dates(hit: Hit, as_of: ClinicalDate) -> tuple[ClinicalDate | None, Clinical
         return onset, onset
     procedure = kind == "Procedure"
     moment = when.date_at(resource.performedDateTime if procedure else resource.effectiveInstant)
-    if not procedure and resource.effectiveDateTime:
-        moment = parse_date(resource.effectiveDateTime)
     if moment is not None:
         return moment, moment
     period = wire.peek(resource.performedPeriod if procedure else resource.effectivePeriod, wire.Period)
@@ -176,7 +179,7 @@ def _grouped(exposures: Iterable[_Exposure]) -> Iterator[list[_Exposure]]:
 def _courses(group: list[_Exposure], gap_days: int) -> Iterator[PriorTherapy]:
     """Doses of one treatment as courses; an undated mention joins the dated course it most likely repeats."""
     dated = sorted((e for e in group if e.first is not None), key=_dose_order)
-    undated = sorted((e for e in group if e.first is None), key=lambda e: e.source.reference)
+    undated = sorted((e for e in group if e.first is None), key=_reference)
     runs: list[list[_Exposure]] = []
     reach = date.min
     for exposure in dated:
@@ -196,7 +199,7 @@ def _courses(group: list[_Exposure], gap_days: int) -> Iterator[PriorTherapy]:
 
 def _dose_order(exposure: _Exposure) -> tuple[date, date, str]:
     first = exposure.first
-    return (first.first if first else date.min, first.last if first else date.min, exposure.source.reference)
+    return (first.first if first else date.min, first.last if first else date.min, exposure.hit.reference)
 
 
 def _course(run: list[_Exposure]) -> PriorTherapy:
@@ -204,7 +207,7 @@ def _course(run: list[_Exposure]) -> PriorTherapy:
     firsts = [e.first for e in run if e.first is not None]
     lasts = [e.last or e.first for e in run if e.first is not None]
     ends = [day for day in lasts if day is not None]
-    newest = max(run, key=lambda e: (e.last.last if e.last else date.min, e.source.reference))
+    newest = max(run, key=lambda e: (e.last.last if e.last else date.min, e.hit.reference))
     classes = concept.names("classes")
     if concept.kind == TRANSPLANT:
         classes = (TRANSPLANT, concept.text("type") or "unspecified")
@@ -217,10 +220,20 @@ def _course(run: list[_Exposure]) -> PriorTherapy:
         voids=concept.names("voids"),
         first=min(firsts, key=lambda d: (d.first, d.last, d.text)) if firsts else None,
         last=max(ends, key=lambda d: (d.last, d.first, d.text)) if ends else None,
-        status=newest.status,
-        sources=tuple(sorted({e.source for e in run}, key=lambda s: (s.reference, s.quote))),
+        status=newest.hit.status,
+        sources=_sources(run),
         administered=run[0].administered,
     )
+
+
+def _reference(exposure: _Exposure) -> str:
+    return exposure.hit.reference
+
+
+def _sources(run: Sequence[_Exposure]) -> tuple[SourceRef, ...]:
+    """Where the course is documented; of a long one the first and last doses."""
+    kept = run if len(run) <= 2 * _SOURCES_EACH_END else [*run[:_SOURCES_EACH_END], *run[-_SOURCES_EACH_END:]]
+    return tuple(dict.fromkeys(_source(exposure.hit, exposure.concept) for exposure in kept))
 
 
 def _order(course: PriorTherapy) -> tuple[bool, date, date, str, bool]:

@@ -9,10 +9,13 @@ import msgspec
 import pytest
 
 from mappings.dates import ClinicalDate, parse_date
-from mappings.facts import Remark, SafetyFact
+from mappings.facts import Facts, PatientFacts, Remark, SafetyFact
 from mappings.loading import load_knowledge
-from mappings.reading.decode import decode_chart
+from mappings.reading import wire
+from mappings.reading.chart import Hit
 from mappings.reading.facts_of import ChartReader
+from mappings.reading.safety_facts import read_safety
+from mappings.reading.therapies import read_therapies
 
 READER = ChartReader.of(load_knowledge())
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
@@ -28,10 +31,31 @@ def day(text: str) -> ClinicalDate:
 AS_OF = day("2026-02-01T12:00:00Z")
 
 
+def hits_of(*resources: dict[str, Any]) -> list[Hit]:
+    """Each resource with the concepts its code names."""
+    hits = []
+    for n, row in enumerate(resources):
+        whole = {"subject": {"reference": "Patient/p"}, "id": f"r{n}"} | row
+        resource = msgspec.json.decode(msgspec.json.encode(whole), type=wire.Resource)
+        concepts = READER.recogniser.concepts(resource.code or resource.medicationCodeableConcept)
+        status = (resource.status or "").strip().lower()
+        hits.append(Hit(resource, concepts, f"{resource.resourceType}/{resource.id}", status))
+    return hits
+
+
+def facts_of(*resources: dict[str, Any]) -> Facts:
+    """The safety facts of these resources."""
+    hits, knowledge, vocabulary = hits_of(*resources), READER.knowledge, READER.vocabulary
+    patient = PatientFacts("p")
+    therapies, _ = read_therapies(hits, AS_OF, knowledge, vocabulary)
+    recognise = READER.recogniser.concepts
+    safety, remarks = read_safety(hits, therapies, patient, AS_OF, knowledge, vocabulary, recognise)
+    return Facts(patient=patient, seen=(), therapies=therapies, safety=safety, remarks=remarks)
+
+
 def read(*resources: dict[str, Any]) -> tuple[dict[str, SafetyFact], tuple[Remark, ...]]:
     """The first entry of each fact in a chart of these resources."""
-    rows = [{"subject": {"reference": "Patient/p"}, "id": f"r{n}"} | row for n, row in enumerate(resources)]
-    facts, _ = READER.read(decode_chart(msgspec.json.encode(rows)), "p", AS_OF)
+    facts = facts_of(*resources)
     first: dict[str, SafetyFact] = {}
     for fact in facts.safety:
         first.setdefault(fact.fact, fact)
@@ -225,7 +249,9 @@ def test_a_negative_test_does_not_end_a_listed_pregnancy() -> None:
             "present",
             "unconfirmed",
         ),
-        (problem("Screening for tuberculosis"), "active-infection", "value", "asked for only"),
+        (problem("Gram-negative sepsis"), "active-infection", "present", "Gram-negative sepsis"),
+        (problem("Herpes zoster without complications"), "active-infection", "present", "zoster"),
+        (problem("Screening for tuberculosis"), "active-infection", "value", "not confirmed"),
     ],
 )
 def test_findings(row: dict[str, Any], fact: str, state: str, words: str) -> None:
@@ -242,6 +268,7 @@ def test_findings(row: dict[str, Any], fact: str, state: str, words: str) -> Non
         problem("No active infection"),
         problem("Pneumonia", verificationStatus={"coding": [{"code": "refuted"}]}),
         problem("Family history of tuberculosis"),
+        problem("Pneumonia ruled out"),
     ],
 )
 def test_findings_that_are_none(row: dict[str, Any]) -> None:
@@ -255,12 +282,7 @@ def test_two_infections_both_stay() -> None:
         problem("Pneumonia", recordedDate="2026-01-02"),
         problem("Herpes zoster", recordedDate="2026-01-09"),
     ]
-    decoded = decode_chart(
-        msgspec.json.encode(
-            [{"subject": {"reference": "Patient/p"}, "id": f"r{n}"} | row for n, row in enumerate(rows)]
-        )
-    )
-    facts, _ = READER.read(decoded, "p", AS_OF)
+    facts = facts_of(*rows)
     assert [fact.value for fact in facts.safety if fact.fact == "active-infection"] == [
         "Herpes zoster",
         "Pneumonia",
@@ -331,3 +353,21 @@ def test_plans_come_only_from_an_order() -> None:
     found, _ = read(order)
     assert "ordered 20 Jan 2026" in found["planned-allo-hct"].value
     assert "prior-allo-hct" not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("FISH: BCR::ABL1 fusion detected", "bcr-abl1-status"),
+        ("Cytogenetics. KMT2A rearrangement: positive", "kmt2a-status"),
+        ("BCR::ABL1 transcript not detected", None),
+        ("No KMT2A rearrangement", None),
+        ("KMT2A not tested; CD19 positive", None),
+        ("CD19 positive", None),
+    ],
+)
+def test_marker_named_in_a_result(text: str, fact: str | None) -> None:
+    """A result may name a marker; one that denies it may only measure residual disease and says nothing."""
+    row = {"resourceType": "Observation", "status": "final", "code": {"text": "Genetics"}, "valueString": text}
+    found = read(row)[0]
+    assert [name for name in found if name.endswith("-status")] == ([fact] if fact else [])
