@@ -12,6 +12,7 @@ from functools import lru_cache
 _FHIR = re.compile(
     r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s?(Z|[+-]\d{2}:?\d{2})?)?)?)?$"
 )
+_WIDEST_OFFSET = timedelta(hours=14)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -77,14 +78,21 @@ def parse_date(text: str) -> ClinicalDate | None:
 
 
 def _moment(day: date, hour: int, minute: int, second: int, zone: str | None) -> datetime | None:
+    """The instant in UTC; none without a zone, or with an offset that no place on earth has (FHIR R4 2.24.0.1)."""
     local = datetime(day.year, day.month, day.day, hour, minute, min(second, 59), tzinfo=UTC)
     if zone is None:
         return None
     if zone == "Z":
         return local
     digits = zone[1:].replace(":", "")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return local - offset if zone[0] == "+" else local + offset
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    offset = timedelta(hours=hours, minutes=minutes)
+    if minutes > 59 or offset > _WIDEST_OFFSET:
+        return None
+    try:
+        return local - offset if zone[0] == "+" else local + offset
+    except OverflowError:
+        return None
 
 
 def before(one: ClinicalDate, other: ClinicalDate) -> bool | None:

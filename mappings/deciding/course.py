@@ -97,6 +97,8 @@ def _sort_events(
         if placed is None:
             continue
         if event.kind in ACTIVE:
+            if event.kind is EventKind.MALIGNANT_CELLS and _at_mrd_level(event, facts):
+                continue  # burden below morphological relapse: weighed by _mrd_relapse
             active.append(placed)
             course.refractory_stated |= event.kind is EventKind.REFRACTORY
         elif event.kind in RESPONSES:
@@ -138,8 +140,21 @@ def _from_specimens(facts: Facts, reference: CarTInfusion, active: list[Dated]) 
             phenotype=True,
             accession=result.accession,
         )
-        found.append(Dated(event, date))
+        if not _at_mrd_level(event, facts):
+            found.append(Dated(event, date))
     return found
+
+
+def _at_mrd_level(event: DiseaseEvent, facts: Facts) -> bool:
+    """Whether malignant cells were those of a minimal-residual-disease measurement of the same specimen (11.9)."""
+    for other in facts.events:
+        if other.kind is not EventKind.MRD_POSITIVE:
+            continue
+        if event.accession and event.accession == other.accession:
+            return True
+        if event.when is not None and other.when is not None and event.when.first == other.when.first:
+            return event.site == other.site
+    return False
 
 
 def _place(event: DiseaseEvent, reference: CarTInfusion, course: Course) -> Dated | None:

@@ -108,6 +108,7 @@ def _entries(raw: Raw, place: str, decoded: Decoded) -> Iterator[Entry]:
         items = decoder(list[Raw]).decode(raw)
     except _FAULTS:
         _unreadable(f"{place}.entry", decoded)
+        yield Entry(resource=Resource(resourceType="Unreadable"))
         return
     for number, item in enumerate(items):
         where = f"{place}.entry[{number}]"
@@ -130,7 +131,7 @@ def _repair_entry(raw: Raw, where: str, decoded: Decoded) -> Entry | None:
         entry = decoder(_RawEntry).decode(raw)
     except _FAULTS:
         _unreadable(where, decoded)
-        return None
+        return Entry(resource=Resource(resourceType="Unreadable"))
     resource = decode_tolerantly(entry.resource, f"{where}.resource", decoded) if entry.resource else None
     full_url = entry.fullUrl if isinstance(entry.fullUrl, str) else None
     search = _fit(entry.search, "search", Entry)
@@ -143,10 +144,10 @@ def _repair(raw: Raw | bytes, place: str, decoded: Decoded, leave_out: str = "")
         untyped = msgspec.json.decode(raw)
     except _FAULTS:
         _unreadable(place, decoded)
-        return None
+        return Resource(resourceType="Unreadable")
     if not isinstance(untyped, dict):
         _unreadable(place, decoded)
-        return None
+        return Resource(resourceType="Unreadable")
     resource = Resource()
     misfits = []
     for info in msgspec.structs.fields(Resource):

@@ -11,8 +11,11 @@ MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 64
 
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
-_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_ONCE = (b'"hook"', b'"hookInstance"', b'"patientId"')
+_AS_BRACES = bytes.maketrans(b"[]", b"{}")
+# possessive, and a string that never closes runs to the end: linear on any input
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_ONCE = (b'"hook"', b'"hookInstance"', b'"userId"', b'"patientId"')
+_ESCAPED_KEY = re.compile(rb'"[^"\\]*+\\u[0-9a-fA-F]{4}[^"\\]*+"\s*+:')
 # The envelope stands before and after the prefetched charts: a longer body is looked at near both ends only.
 _ENDS = 16 * 1024
 
@@ -32,8 +35,8 @@ def check_body(body: bytes) -> None:
         raise BadBody("too-large", f"the body is larger than {MAX_BYTES // (1024 * 1024)} MB")
     if not body.isascii():
         _check_utf8(body)
-    if not _shallow(body.translate(None, _NOT_BRACKETS)) and not _shallow(
-        _STRINGS.sub(b"", body).translate(None, _NOT_BRACKETS)
+    if not _shallow(body.translate(_AS_BRACES, _NOT_BRACKETS)) and not _shallow(
+        _STRINGS.sub(b"", body).translate(_AS_BRACES, _NOT_BRACKETS)
     ):
         raise BadBody("too-deep", f"the body is not balanced JSON or nested deeper than {MAX_DEPTH} levels")
     ends = body if len(body) <= 2 * _ENDS else body[:_ENDS] + b" " + body[-_ENDS:]
@@ -52,14 +55,14 @@ def _check_utf8(body: bytes) -> None:
 
 
 def _shallow(brackets: bytes) -> bool:
-    """Whether the bracket skeleton closes within `MAX_DEPTH` rounds of removing innermost pairs.
+    """Whether a skeleton of braces (brackets count as such) closes within `MAX_DEPTH` rounds of removing inner pairs.
 
-    A bracket inside a string can only make the skeleton look worse than it is, so a True is exact.
+    Each round takes one level away. Which bracket closes which is left to the decoder.
     """
     for _ in range(MAX_DEPTH):
         if not brackets:
             return True
-        shorter = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        shorter = brackets.replace(b"{}", b"")
         if shorter == brackets:
             return False
         brackets = shorter

@@ -225,8 +225,9 @@ class TextReader:
         tumour = specimen in TUMOUR_SPECIMENS or (context.pathology and specimen is SpecimenKind.UNSPECIFIED)
         kind = None
         certainty = Certainty.CONFIRMED
-        if reading.mrd:
-            kind = EventKind.MRD_POSITIVE if reading.mrd == "positive" else EventKind.MRD_NEGATIVE
+        if reading.mrd or self.vocabulary.names_mrd(context.names):
+            said = reading.mrd or {"present": "positive", "absent": "negative"}.get(reading.malignancy, "")
+            kind = {"positive": EventKind.MRD_POSITIVE, "negative": EventKind.MRD_NEGATIVE}.get(said)
             certainty = Certainty.MRD
         elif reading.malignancy == "present" and (tumour or specimen is SpecimenKind.BLOOD):
             kind = EventKind.MALIGNANT_CELLS

@@ -114,7 +114,7 @@ def _cut_short(bundle: Resource, entries: list[wire.Entry]) -> str:
     for entry in entries:
         resource = entry.resource
         if resource is None:
-            continue
+            return "an entry holds no resource"
         if resource.resourceType == "OperationOutcome":
             reason = _withheld(resource)
             if reason:
