@@ -13,7 +13,7 @@ from mappings.deciding.options_checks import Checks
 from mappings.deciding.options_plan import CD19, MARKERS, PlannedOption, Scope, Situation, is_essential
 from mappings.deciding.options_words import Quotes, one_line
 from mappings.evaluation import Assessment, RelapseCategory, Route
-from mappings.facts import AntigenState
+from mappings.facts import AntigenState, SafetyFact
 from mappings.loading import AgeLimit
 
 _CHECKPOINT = "checkpoint-inhibitor"
@@ -42,7 +42,7 @@ def judge(
         or _by_absent_target(planned, quotes)
         or (_by_missing_marker(planned, checks) if planned.markers else None)
         or _by_missing_target(planned, quotes)
-        or _standing(planned, assessment, situation, quotes)
+        or _standing(planned, assessment, situation, quotes, checks)
     )
     return Verdict(verdict.route, verdict.why, verdict.rule, notes) if notes else verdict
 
@@ -63,11 +63,14 @@ def _excluded(planned: PlannedOption, checks: Checks) -> Verdict | None:
     for exclusion in planned.option.excluded_by:
         for fact in checks.fact(exclusion.fact):
             if fact.state == "present":
-                shown = fact.when.display() if fact.when is not None else "date not known"
-                name = exclusion.fact.replace("-", " ")
-                why = f"Current {name} on record: {one_line(fact.value, 100)}, {shown}"
+                why = f"Current {exclusion.fact.replace('-', ' ')} on record: {_dated(fact)}"
                 return Verdict(Route.NOT_SUITABLE, why, "11.12")
     return None
+
+
+def _dated(fact: SafetyFact) -> str:
+    shown = fact.when.display() if fact.when is not None else "date not known"
+    return f"{one_line(fact.value, 100)}, {shown}"
 
 
 def _by_age(planned: PlannedOption, assessment: Assessment, situation: Situation) -> Verdict | None:
@@ -131,7 +134,7 @@ def _by_missing_marker(planned: PlannedOption, checks: Checks) -> Verdict | None
         label = MARKERS[fact]
         states = {seen.state for seen in checks.fact(fact)}
         if states == {"absent"}:
-            said = one_line(checks.fact(fact)[0].value, 100)
+            said = _dated(checks.fact(fact)[0])
             return Verdict(Route.NOT_SUITABLE, f"{label} reported negative: {said}", "11.12")
         if states != {"present"}:
             return Verdict(Route.NEEDS_RESULT, f"Needs a {label} result: none was read in the chart", "6.4")
@@ -149,7 +152,7 @@ def _by_missing_target(planned: PlannedOption, quotes: Quotes) -> Verdict | None
 
 
 def _standing(
-    planned: PlannedOption, assessment: Assessment, situation: Situation, quotes: Quotes
+    planned: PlannedOption, assessment: Assessment, situation: Situation, quotes: Quotes, checks: Checks
 ) -> Verdict:
     """The table's own route where nothing rules it out; dim CD20 or CD22 narrows it (rules 11.10)."""
     route = _checkpoint_route(planned, assessment, situation)
@@ -160,6 +163,11 @@ def _standing(
             return Verdict(Route.SPECIALIST, why, "11.10")
     if situation.category is RelapseCategory.LINEAGE_SWITCH:
         return Verdict(route, planned.reason, "CD-10")
+    if planned.markers:
+        said = "; ".join(
+            f"{MARKERS[name]} on record: {_dated(checks.fact(name)[0])}" for name in planned.markers
+        )
+        return Verdict(route, said, "6.4")
     if axis:
         return Verdict(route, f"{quotes.of(axis[0])}. {_without_axis(planned)}", "CD-9")
     return _by_cd19(planned, route, situation, quotes)

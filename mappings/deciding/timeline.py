@@ -58,7 +58,18 @@ def build_timeline(facts: Facts, assessment: Assessment) -> tuple[TimelineEntry,
         *(_therapy(therapy, start) for therapy in facts.therapies if therapy.administered),
         *_monitoring(facts, start),
     ]
-    return tuple(sorted(dict.fromkeys(entries), key=_order))
+    return tuple(_once(sorted(entries, key=_order)))
+
+
+def _once(entries: Iterable[TimelineEntry]) -> Iterator[TimelineEntry]:
+    """One entry for what several resources say of the same day in the same words."""
+    told = set()
+    for entry in entries:
+        day = entry.when.text[:10] if entry.when is not None else ""
+        words = (day, entry.lane, entry.label, entry.detail, entry.set_aside)
+        if words not in told:
+            told.add(words)
+            yield entry
 
 
 def _day(start: ClinicalDate | None, when: ClinicalDate | None) -> int | None:
@@ -92,7 +103,7 @@ def _with_target(facts: Facts) -> Iterable[tuple[CarTInfusion, bool]]:
 def _event(event: DiseaseEvent, start: ClinicalDate | None) -> TimelineEntry:
     lane = "response" if event.kind in _RESPONSES else "relapse"
     label = _WORDS.get(event.kind, event.kind.value.replace("-", " "))
-    detail = "; ".join(part for part in (event.site, event.words) if part)
+    detail = "; ".join(part for part in (event.site, event.words) if part not in ("", "unspecified"))
     return TimelineEntry(event.when, _day(start, event.when), lane, label, detail, event.source)
 
 
