@@ -96,7 +96,7 @@ def _pick(
             is_mine = owners.get(reference)
             if is_mine is None:
                 is_mine = owners[reference] = reference_key(reference) in mine
-            if not is_mine:
+            if not is_mine or (resource.patient is not None and _other_owner(resource, mine)):
                 _set_stranger_aside(chart, resource)
                 continue
         concepts = concepts_of(resource.code or resource.medicationCodeableConcept)
@@ -119,6 +119,12 @@ def _pick(
         chart.labs.extend(_make_hit(resource, lab_concepts[name]) for resource in _newest(rows))
     chart.labs.sort(key=lambda hit: hit.reference)
     _note_unowned(chart, unowned)
+
+
+def _other_owner(resource: Resource, mine: set[str]) -> bool:
+    """Whether a second statement of whose it is names somebody else."""
+    second = resource.patient.reference if resource.patient is not None else None
+    return second is not None and reference_key(second) not in mine
 
 
 def _make_hit(resource: Resource, concepts: tuple[Concept, ...]) -> Hit:

@@ -15,6 +15,8 @@ _AS_BRACES = bytes.maketrans(b"[]", b"{}")
 # possessive, and a string that never closes runs to the end: linear on any input
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _ONCE = (b'"hook"', b'"hookInstance"', b'"userId"', b'"patientId"')
+# a hook's own context; MedicationAdministration.context is a Reference and holds none of these
+_HOOK_CONTEXT = re.compile(rb'"context"\s*+:\s*+\{\s*+"(?:userId|patientId|encounterId|selections|draftOrders)"')
 _ESCAPED_KEY = re.compile(rb'"[^"\\]*+\\u[0-9a-fA-F]{4}[^"\\]*+"\s*+:')
 # The envelope stands before and after the prefetched charts: a longer body is looked at near both ends only.
 _ENDS = 16 * 1024
@@ -45,6 +47,10 @@ def check_body(body: bytes) -> None:
             raise BadBody(
                 "duplicate-key", "a key that must be unique is given twice", token.decode().strip('"')
             )
+    if len(_HOOK_CONTEXT.findall(ends)) > 1:
+        raise BadBody("duplicate-key", "a key that must be unique is given twice", "context")
+    if b"\\u" in ends and _ESCAPED_KEY.search(ends):
+        raise BadBody("duplicate-key", "a key is spelled with escapes and may stand for another; write it plainly")
 
 
 def _check_utf8(body: bytes) -> None:
