@@ -17,6 +17,7 @@ _PASSIVE = frozenset(("panel", "plan", "gene", "therapy", "count", "control", "l
 _YEAR = re.compile(r"(?:19|20)\d\d$")
 
 
+_CARRIED = {"pos": "pos", "neg": "neg", "low": "low", "failed": "unk", "pending": "unk", "op_pos": "pos", "op_neg": "neg", "op_low": "low", "v": ""}
 CHOICE = frozenset(("pos", "neg", "low", "failed", "pending", "hedge", "v", "mask"))
 
 
@@ -44,6 +45,7 @@ class Story:
     absent: list[tuple[int, int]] = field(default_factory=list)
     carried_pop: str = ""
     carried_past: bool = False
+    carried_value: str = ""
     method: str = ""
     bare_percent: bool = False
     last: list[Claim] = field(default_factory=list)
@@ -146,9 +148,12 @@ def read_sentence(sentence: Sentence, story: Story) -> None:
             claim = _claim(pair, sentence, story, times, others)
             made.append(claim)
             story.claims.append(claim)
-    if sentence.first and not pairs and any(t.kind in (*POPULATIONS, "cells") for t in tokens):
-        story.carried_pop = _lead(sentence)
+    if sentence.first and any(t.kind in (*POPULATIONS, "cells") for t in tokens):
+        lead = _lead(sentence)
+        if not pairs or lead == "mal" and tokens[0].kind != "m" and not any(p.values or p.token.sign or p.percent for p in pairs):
+            story.carried_pop = lead
     _carry_time(sentence, story, bool(made))
+    _carry_value(sentence, story, bool(pairs))
     if made:
         story.last = made
     elif not any(p.values for p in pairs):
@@ -161,6 +166,8 @@ def _name_cells(tokens: list[Token], large: bool) -> None:
         if token.kind not in ("cells", "small"):
             continue
         if token.kind == "small":
+            if index + 1 < len(tokens) and tokens[index + 1].kind == "beside":
+                large = True
             token.kind = "norm" if large else "mal"
             around = {t.kind for t in tokens[max(0, index - 3) : index]}
             behind = {t.text for t in tokens[index + 1 : index + 7]}
@@ -282,6 +289,8 @@ def _verbs(tokens: list[Token], dropped: set[int]) -> None:
             if after < len(tokens) and tokens[after].kind == "m" and after not in dropped:
                 named = {t.kind for t in tokens[:index]}
                 token.kind = "wpos" if named & {"mal", "norm", "cells", "dx"} and not named & {"pending", "therapy"} else "w"
+        elif token.text == "large" and any(t.kind == "m" and t.text in ("kappa", "lambda", "κ", "λ") for t in tokens[index + 1 : index + 4]):
+            token.kind = "mal"
         elif token.kind == "w" and token.text in ("t", "nk") and index + 1 < len(tokens) and tokens[index + 1].kind == "pct":
             token.kind = "norm"
 
@@ -404,6 +413,18 @@ def _carry_time(sentence: Sentence, story: Story, made: bool) -> None:
         story.carried_past = True
     elif story.carried_past and kinds & {"dx"} and sentence.first and not made:
         story.carried_past = False
+
+
+def _carry_value(sentence: Sentence, story: Story, marked: bool) -> None:
+    """A line such as "Not expressed:" speaks for the lists of markers under it."""
+    if marked:
+        return
+    story.carried_value = ""
+    tokens = sentence.tokens
+    if tokens[-1].text == ":" and len(tokens) <= 6:
+        states = {t.val or _CARRIED[t.kind] for t in tokens if t.kind in _CARRIED}
+        if states and not any(t.kind in ("norm", "history", "negator") for t in tokens):
+            story.carried_value = "unk" if "unk" in states else "low" if "low" in states else states.pop() if len(states) == 1 else ""
 
 
 def _year_of_past(tokens: list[Token], year: Token) -> bool:
@@ -534,6 +555,11 @@ def _mode(pair: Pair, claim: Claim, sentence: Sentence, kinds: set[str], groups:
     following = sentence.group_kinds.get(last + 1, set())
     if not following & {"m"}:
         kinds = kinds | (following & {"hedge", "artefact", "withdrawn"})
+    for group in range(last + 2, last + 6):
+        more = sentence.group_kinds.get(group, set())
+        if more & {"m"} or following & {"m"}:
+            break
+        kinds = kinds | (more & {"artefact"})
     if _taken_back(pair, claim, sentence):
         return
     if claim.value == "unk":
@@ -542,7 +568,7 @@ def _mode(pair: Pair, claim: Claim, sentence: Sentence, kinds: set[str], groups:
         claim.value, claim.reason = "unk", "no-malignancy"
     elif pair.token.sign and _selecting(pair, sentence):
         claim.value, claim.reason, claim.mention = "unk", "panel", True
-    elif "artefact" in kinds:
+    elif "artefact" in kinds or _failing_control(pair, sentence):
         claim.value, claim.reason, claim.strong = "unk", "artefact", True
     elif "hedge" in kinds:
         claim.value, claim.reason = "unk", "hedged"
@@ -555,6 +581,19 @@ def _mode(pair: Pair, claim: Claim, sentence: Sentence, kinds: set[str], groups:
     elif "cyto" in kinds and "surface" not in kinds or pair.token.sub in ("c", "cy", "cyt", "ic"):
         claim.reason = "cytoplasmic"
         claim.value = "unk"
+
+
+def _failing_control(pair: Pair, sentence: Sentence) -> bool:
+    """Whether the sentence says that the control failed too (narrative rule 9)."""
+    tokens = sentence.tokens
+    for at in range(pair.index + 1, len(tokens)):
+        if tokens[at].kind == "m" and tokens[at].val:
+            return False
+        if tokens[at].kind == "norm" and "ontrol" in tokens[at].text:
+            near = [t.kind for t in tokens[at + 1 : at + 6]]
+            if near and "neg" in near and "pos" not in near:
+                return True
+    return False
 
 
 def _taken_back(pair: Pair, claim: Claim, sentence: Sentence) -> bool:
@@ -650,6 +689,8 @@ def _state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, others: b
     if values:
         claim.end = max(claim.end, *(sentence.tokens[v.index].end for v in values))
         claim.start = min(claim.start, *(sentence.tokens[v.index].start for v in values))
+    if _scored(pair, claim, sentence, story):
+        return
     if pair.percent is not None:
         claim.percent = pair.percent.text
     share = pair.percent if pair.percent is not None else pair.share
@@ -681,12 +722,38 @@ def _state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, others: b
     if pair.number is not None:
         _number(pair, claim, sentence, story)
         return
+    if pair.listed and story.carried_value and not others and sentence.section not in _PASSIVE:
+        claim.value = story.carried_value
+        claim.reason = "failed" if claim.value == "unk" else ""
+        return
+    ahead = sentence.tokens[pair.index + 1 : pair.index + 5]
+    if pair.listed and any(t.text.startswith("all ") and t.kind == "noop" for t in ahead) and not any(t.kind == "m" for t in ahead):
+        claim.value, claim.pop = "pos", "mal"
+        return
     if pair.listed and sentence.section not in _PASSIVE:
         kinds = {t.kind for t in sentence.tokens}
         if others and kinds & {"mal"} and not kinds & {"panel", "pending", "failed", "therapy"}:
             claim.value = "pos"
             return
     claim.reason, claim.mention = "named", True
+
+
+def _scored(pair: Pair, claim: Claim, sentence: Sentence, story: Story) -> bool:
+    """A printed H-score decides where it stands beside a breakdown by intensity (rules 11.1)."""
+    tokens = sentence.tokens
+    stop = next((i for i in range(pair.index + 1, len(tokens)) if tokens[i].kind == "m"), len(tokens))
+    for at in range(pair.index + 1, stop - 1):
+        named = tokens[at].kind == "hscore" or tokens[at].text == "h" and tokens[at + 1].text in ("=", ":")
+        after = [t for t in tokens[at + 1 : at + 4] if t.kind == "num"]
+        if named and after and to_number(after[0].text) <= 300:
+            policy, value = story.words.policy, to_number(after[0].text)
+            claim.value, claim.band = band(value, value, policy.h_score_positive, policy.h_score_low), True
+            claim.h_score, claim.end = after[0].text, max(claim.end, after[0].end)
+            calls = {v.state for v in pair.values if v.how == "suffix" and v.kind in ("pos", "neg") and v.index > at}
+            if len(calls) == 1:
+                claim.value, claim.band = calls.pop(), False
+            return True
+    return False
 
 
 def _number(pair: Pair, claim: Claim, sentence: Sentence, story: Story) -> None:

@@ -10,6 +10,7 @@ from mappings.reading.report.words import Words
 _HEAD = re.compile(r"[ \t]*(?:[-*•#>]{1,3}[ \t]*|\d{1,2}[.)][ \t]+)?([^\W\d_][^:\n|.;,]{0,48}?)[ \t]*(?:\([^()\n]{0,40}\)[ \t]*)?(:|\.{2,}|$|[ \t]-[ \t]|[ \t]–[ \t])")
 _DATEISH = re.compile(r"[ \t]*[\d./-]{2,12}|\bday\b.*|\bdated\b.*|\bof\b[ \t]\d.*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
+_INNER = re.compile(r"\((?:[^()\n]{0,12}[:=])?[ ]?[0-4]\+?[ ]?=?[ ]?[a-z]{2,12},[ ][^()\n]{3,90}\)", re.IGNORECASE)
 _YEARS = re.compile(r"\b(?:19|20)\d\d\b")
 _OPENERS = frozenset("and or but for of the with by in on to is are was were not no as than at a an from und oder für mit der "
                      "die das von et ou pour de des du le la les con per e o y para di del della however whereas while "
@@ -119,14 +120,22 @@ def heading(text: str, start: int, words: Words) -> tuple[str, int]:
     return kind, match.end() if kind else start
 
 
-def legend_of(text: str, words: Words) -> dict[str, str]:
-    """Signs that a printed key gives a meaning of its own (narrative rule 12)."""
+def legend_of(text: str, words: Words) -> tuple[dict[str, str], list[tuple[int, int]]]:
+    """Signs that a printed key gives a meaning of its own, and where the key stands (narrative rule 12)."""
     found: dict[str, str] = {}
+    places: list[tuple[int, int]] = []
+    offset = -1
+    past = 0
     for line in text.split("\n"):
+        offset += past + 1
+        past = len(line)
         head = line.strip().lower().lstrip("(").split(":")[0].split("=")[0].strip()
         keyed = head.split(" ")[0] in words.legend_heads
-        if not keyed and "=" not in line:
+        inner = _INNER.search(line)
+        if not keyed and "=" not in line and not inner:
             continue
+        if inner and not keyed:
+            places.append((offset + inner.start(), offset + inner.end()))
         begin = min((p for p in (line.find(":"), len(line) if "=" in line.split(":")[0] else -1) if p >= 0), default=-1)
         begin = begin + 1 if keyed and 0 <= begin < 30 else 0
         for match in _KEY_ITEM.finditer(line, begin):
@@ -136,7 +145,7 @@ def legend_of(text: str, words: Words) -> dict[str, str]:
             value = meaning_value(meaning, words)
             if value:
                 found["-" if sign in ("dash", "–", "—", "-") else sign] = value
-    return found
+    return found, places
 
 
 def meaning_value(meaning: str, words: Words) -> str:

@@ -72,7 +72,7 @@ def pairs_of(tokens: list[Token], left_out: set[int]) -> list[Pair]:
         carried, fresh, excepting, negator = _prefix(before, carried, place)
         suffix = _suffix(after)
         if excepting:
-            _except(run, suffix, fresh or carried or last)
+            _except(run, suffix, fresh or carried or last, any(t.kind == "negator" for t in tokens[: run[0].index]))
         else:
             _assign(run, fresh, carried, suffix, negator, before, last)
         _numbers(run, before, after)
@@ -139,7 +139,7 @@ def _split(gap: _Gap, place: int, count: int, styled_prefix: bool, operated: boo
             rest = tokens[at + 1 :]
             if token.kind == "negator" and any(_is_value(t) for _, t in rest[:3]):
                 continue
-            if token.kind == "wpos" and (not rest or any(t.text in (",", ";") or t.kind == "but" for _, t in rest) or _is_value(rest[0][1]) and not _adjacent(rest)):
+            if token.kind == "wpos" and (any(t.text in (",", ";") or t.kind == "but" for _, t in rest) or rest and _is_value(rest[0][1]) and not _adjacent(rest)):
                 continue
             gap.split = at
             return
@@ -271,7 +271,7 @@ def _call(value: Value, token_text: str) -> bool:
     return value.state in ("neg", "unk") or not token_text.startswith(_INTENSITY)
 
 
-def _except(run: list[Pair], suffix: list[Value], said: list[Value]) -> None:
+def _except(run: list[Pair], suffix: list[Value], said: list[Value], denied: bool) -> None:
     source = [v for v in suffix if v.how == "suffix"] or said
     for pair in run:
         pair.excepted = True
@@ -280,7 +280,7 @@ def _except(run: list[Pair], suffix: list[Value], said: list[Value]) -> None:
             continue
         if source and not any(v.state == "unk" for v in own):
             first = source[0] if not own else own[0]
-            pair.values.append(Value(_FLIP[first.state], first.index, "except", first.pop, "except"))
+            pair.values.append(Value("unk" if denied else _FLIP[first.state], first.index, "except", first.pop, "except"))
 
 
 def _assign(
@@ -321,6 +321,8 @@ def _assign(
             pair.values += [Value(v.state, v.index, v.kind, v.pop, "bracket") for v in last]
         else:
             pair.listed = True
+        if pair is tail or pair in spread:
+            pair.values += [v for v in suffix if v.how == "later"]
 
 
 def _spread(run: list[Pair], own: list[Value], prefixed: bool) -> list[Pair]:
@@ -357,6 +359,8 @@ def _numbers(run: list[Pair], before: _Gap, after: _Gap) -> None:
         if token.kind == "mal" and pair.percent is None and not any(t.kind == "prep" for _, t in after.tokens[:at]):
             break
         following = [t for _, t in after.tokens[at + 1 : at + 6]]
+        if pair.token.sign and not pair.percent and (token.text in ("cells", "events") or token.kind in ("cells", "small")):
+            break
         if token.kind == "pct" and following and (following[0].kind == "whole" or following[0].kind in OPERATORS):
             continue
         if token.kind == "pct" and following[:1] and following[0].kind == "prep" and any(t.kind in OPERATORS for t in following):

@@ -16,7 +16,7 @@ from mappings.reading.report.tables import read_tables
 from mappings.reading.report.tokens import Token
 from mappings.reading.report.words import Words
 
-_BIG = ("large", "blast", "groß", "gross", "grand", "grande", "plasm", "sternberg", "blasti")
+_BIG = re.compile(r"\b(?:large|big|groß|grosse|grandes? c|grandi c|células grandes)|blast|sternberg", re.IGNORECASE)
 _BARE_PERCENT = re.compile(r"(?<![\d.])[ (](?:%|percent|prozent|pct)[ ]?(?:of|der|des|\)|pos)|percent of", re.IGNORECASE)
 
 
@@ -28,15 +28,15 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
     plain = normalise(original, words.wrap_words)
     soft = soft_wraps(plain.text)
     lines = lines_of(plain.text, soft, words)
-    legend = legend_of(plain.text, words)
+    legend, keys = legend_of(plain.text, words)
     tables = read_tables(plain.text, words, legend)
     tokens = Scanner(plain.text, words, soft, legend).run()
-    if tables.used:
-        tokens = _outside(tokens, tables.used)
+    if tables.used or keys:
+        tokens = _outside(tokens, tables.used + keys)
     story = Story(words, claims=tables.claims, legend=legend)
     story.bare_percent = bool(_BARE_PERCENT.search(plain.text))
     story.two = any(t.kind == "second" and t.text.startswith(("two", "both", "composite")) for t in tokens)
-    story.large = any(t.kind == "mal" and any(w in t.text for w in _BIG) for t in tokens)
+    story.large = bool(_BIG.search(plain.text))
     story.scale = scale_of(plain.text, words)
     story.mfi = any(t.kind == "mfi" for t in tokens)
     story.hscore = sum(t.kind == "hscore" for t in tokens) == 1 and not any(t.kind == "pct" for t in tokens)

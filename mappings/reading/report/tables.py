@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from mappings.reading.report.layout import meaning_value
 from mappings.reading.report.model import Claim
 from mappings.reading.report.tokens import Scanner, Token
 from mappings.reading.report.words import Policy, Words
@@ -15,6 +16,9 @@ _DATE = re.compile(r"(?:(\d{1,2})[./-])?(?:(\d{1,2})[./-])?((?:19|20)\d\d)(?:-(\
 _DATA = re.compile(r"[<>]?\s*\d+(?:[.,]\d+)?\s*%?|[+-]{1,4}|±|n/?a|nd", re.IGNORECASE)
 _BARE = re.compile(r"(?:s|c|cy|m)?CD\d{1,3}[a-zA-Z]?[ ]?(?:\(?%\)?)?", re.IGNORECASE)
 _MONTHS = re.compile(r"\b(\d{1,2})[ .]{1,2}(jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-zé]{0,7}\.?[ ](?:(?:19|20)\d\d|\d\d\b)", re.IGNORECASE)
+_MARK = re.compile(r"\((?:\d|\*)\)$|\*{1,2}$|[¹²³†‡]$")
+_TICK = re.compile(r"[(\[][ ]{0,3}[xX✓✔]?[ ]{0,3}[)\]]|[☐☑☒✓✔xX□■]|")
+_TICKED = re.compile(r"[(\[][ ]?[xX✓✔][ ]?[)\]]|[☑☒✓✔xX■]")
 _MARKER_CELL = re.compile(r"[^\w]{0,4}(?:\d{1,2}[.)] )?(?:anti-|s|c|cy|m)?CD(\d{1,3})[a-zA-Z]{0,2}(?!\d)", re.IGNORECASE)
 
 
@@ -80,7 +84,7 @@ def read_tables(text: str, words: Words, legend: dict[str, str]) -> TableReading
         cells = [] if _RULE.fullmatch(line[:300]) else cells_of(line, offset)
         if len(cells) >= 2:
             block.append((offset, line, cells))
-        elif line.strip() and not _RULE.fullmatch(line[:300]) or not line.strip():
+        elif (line.strip() and not _RULE.fullmatch(line[:300])) or not line.strip() and not (block and "|" in block[-1][1] and offset < len(text)):
             if len(block) >= 2:
                 _block(block, text, words, legend, out)
             block = []
@@ -118,21 +122,23 @@ def _block(block: list[tuple[int, str, list[Cell]]], text: str, words: Words, le
             column.start -= block[top - 1][0]
             column.end -= block[top - 1][0]
         columns[0].start = 0
-        _rows(block, top, columns, barred, words, legend, out)
+        _rows(block, top, columns, barred, words, legend, out, text)
         return
     for column in columns[1:]:
         column.start -= block[top - 1][0]
         column.end -= block[top - 1][0]
-    _rows(block, top, columns, barred and len(head) == len(block[top][2]), words, legend, out)
+    _rows(block, top, columns, barred and len(head) == len(block[top][2]), words, legend, out, text)
 
 
 def _rows(
     block: list[tuple[int, str, list[Cell]]], top: int, columns: list[Column], barred: bool, words: Words,
-    legend: dict[str, str], out: TableReading,
+    legend: dict[str, str], out: TableReading, text: str,
 ) -> None:
     wanted = _wanted(columns)
     if wanted is None:
-        return
+        if len({meaning_value(c.text, words) for c in columns[1:]} - {""}) < 2:
+            return
+        wanted = list(range(1, len(columns)))
     numeric = _numeric(block[top:])
     for offset, line, cells in block[top:]:
         number = _is_marker(cells[0])
@@ -148,11 +154,36 @@ def _rows(
             if spot < len(columns):
                 placed[spot] = cell if spot not in placed else Cell(placed[spot].text + " " + cell.text, placed[spot].start, cell.end)
         claim = _row_claim(antigen, cells[0], placed, columns, wanted, words, legend)
+        ticked = _ticked(placed, columns, words)
+        if ticked is not None:
+            claim.value, claim.reason = ticked, "missing" if ticked == "unk" else ""
         if numeric and claim.value == "neg" and not any(re.search(r"\d", placed[i].text) for i in wanted if i in placed):
             claim.value, claim.reason = "unk", "missing"
+        _footnote(placed, wanted, text, words, claim)
         claim.pop = _compartment(placed, columns, wanted, words) or claim.pop
         _comment(placed, columns, words, claim)
         out.claims.append(claim)
+
+
+def _footnote(placed: dict[int, Cell], wanted: list[int], text: str, words: Words, claim: Claim) -> None:
+    """A result with a note mark is only as good as the note (narrative rules 1 and 9)."""
+    for at in wanted:
+        mark = _MARK.search(placed[at].text) if at in placed else None
+        if not mark:
+            continue
+        note = re.search(r"^[ \t]*" + re.escape(mark.group()) + r"[ :.)]?(.{4,200})$", text[claim.end :], re.MULTILINE)
+        kinds = {t.kind for t in Scanner(note.group(1).lower(), words, frozenset(), {}).run()} if note else set()
+        if kinds & {"norm", "cells", "small", "failed", "artefact", "hedge", "history", "withdrawn", "pending", "openw"}:
+            claim.value, claim.reason = "unk", "note"
+
+
+def _ticked(placed: dict[int, Cell], columns: list[Column], words: Words) -> str | None:
+    """The head of the ticked column, where the heads are the choices; None for any other table."""
+    heads = {i: meaning_value(c.text, words) for i, c in enumerate(columns) if i}
+    if len({h for h in heads.values() if h}) < 2 or not placed or not all(_TICK.fullmatch(c.text) for c in placed.values()):
+        return None
+    marked = [heads.get(i, "") for i, c in placed.items() if _TICKED.fullmatch(c.text)]
+    return marked[0] if len(marked) == 1 and marked[0] else "unk"
 
 
 def _numeric(rows: list[tuple[int, str, list[Cell]]]) -> bool:
@@ -334,6 +365,8 @@ def _cell_tokens(tokens: list[Token], policy: Policy, text: str) -> tuple[str, s
     percent = ""
     for token in tokens[1:]:
         kind = token.kind
+        if kind == "correction" and token is tokens[1] and token.text.startswith("repeat") and len(tokens) > 2:
+            return "unk", "word"
         if kind in ("failed", "pending", "mask", "hedge") or token.text == "?":
             return "unk", "word"
         if kind in ("norm",):
