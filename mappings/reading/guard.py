@@ -17,7 +17,8 @@ _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _ONCE = (b'"hook"', b'"hookInstance"', b'"userId"', b'"patientId"')
 # a hook's own context; MedicationAdministration.context is a Reference and holds none of these
 _HOOK_CONTEXT = re.compile(rb'"context"\s*+:\s*+\{\s*+"(?:userId|patientId|encounterId|selections|draftOrders)"')
-_ESCAPED_KEY = re.compile(rb'"[^"\\]*+\\u[0-9a-fA-F]{4}[^"\\]*+"\s*+:')
+_ESCAPED_KEY = re.compile(rb'"([^"\\]*+(?:\\u[0-9a-fA-F]{4}[^"\\]*+)++)"\s*+:')
+_ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
 # The envelope stands before and after the prefetched charts: a longer body is looked at near both ends only.
 _ENDS = 16 * 1024
 
@@ -49,8 +50,16 @@ def check_body(body: bytes) -> None:
             )
     if len(_HOOK_CONTEXT.findall(ends)) > 1:
         raise BadBody("duplicate-key", "a key that must be unique is given twice", "context")
-    if b"\\u" in ends and _ESCAPED_KEY.search(ends):
-        raise BadBody("duplicate-key", "a key is spelled with escapes and may stand for another; write it plainly")
+    if b"\\u" in ends:
+        _check_escaped_keys(ends)
+
+
+def _check_escaped_keys(ends: bytes) -> None:
+    """A key spelled with escapes is still the same key: one that must be unique has to be written plainly."""
+    for match in _ESCAPED_KEY.finditer(ends):
+        plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)).encode("utf-8", "replace"), match[1])
+        if b'"' + plain + b'"' in (*_ONCE, b'"context"'):
+            raise BadBody("duplicate-key", "a key is spelled with escapes; write it plainly", plain.decode())
 
 
 def _check_utf8(body: bytes) -> None:
