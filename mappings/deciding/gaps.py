@@ -60,12 +60,10 @@ def missing_items(
     if assessment.anchor is not None and assessment.anchor.first is None:
         items.append(Missing("date of the CAR T infusion", "the cell therapy record", "infusion-date"))
     if any(
-        check.fact == "hbv-serology"
-        and not check.value
-        and match.route in (Route.CONSIDER, Route.NEEDS_RESULT)
+        check.fact == "hbv-serology" and not check.values
         for match in matches
+        if match.route in (Route.CONSIDER, Route.NEEDS_RESULT)
         for check in match.checks
-        if not check.values
     ):
         items.append(Missing("HBV serology", "HBsAg and anti-HBc before a CD20-directed drug", "hbv"))
     return tuple(items) + _unseen(facts)
