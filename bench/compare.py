@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from client import Line, message, throughput, timed
-from payloads import SEEDS, bodies
+from payloads import KINDS, SEEDS, bodies
 from servers import FLOORS, PATH, ROOT, Server, start
 
 OUT = ROOT / "bench" / "out"
@@ -56,6 +56,12 @@ def compare(servers: dict[str, Server], size: int, rounds: int) -> dict[str, Any
             "p50_ms": round(percentile(values, 0.5), 3),
             "p95_ms": round(percentile(values, 0.95), 3),
         }
+    by_kind: dict[str, list[float]] = {}
+    for number, value in enumerate(took["ours"]):
+        by_kind.setdefault(KINDS[number % len(messages) % len(KINDS)], []).append(value)
+    found["ours_p50_ms_by_kind"] = {
+        kind: round(statistics.median(values), 2) for kind, values in by_kind.items()
+    }
     for floor in FLOORS:
         ratios = [ours / other for ours, other in zip(medians["ours"], medians[floor], strict=True)]
         found[f"ours/{floor}"] = [

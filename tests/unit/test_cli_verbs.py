@@ -213,12 +213,20 @@ def test_a_failed_selftest_has_its_own_status(
     assert run(capsys, "serve", "--open", "--port", "0")[0] == 3
 
 
-def test_evaluate_loads_neither_web_nor_models() -> None:
+WEB = ("flask", "werkzeug", "pint", "authlib", "joserfc", "requests", "granian", "jsonschema")
+
+
+@pytest.mark.parametrize(
+    ("sample", "heavy"),
+    [("cd19-negative-dlbcl.json", WEB), ("no-relapse-dlbcl.json", (*WEB, "fhir", "pydantic"))],
+)
+def test_evaluate_loads_no_web_and_no_models_where_nothing_is_said(
+    sample: str, heavy: tuple[str, ...]
+) -> None:
     code = (
         "import sys; from smart_app.cli import main; "
-        f"main(['evaluate', {str(NEGATIVE)!r}, '--as-of', '2025-12-01', '--format', 'cards']); "
-        "heavy = {'flask', 'werkzeug', 'fhir', 'pydantic', 'pint', 'authlib', 'joserfc', 'requests', "
-        "'granian', 'jsonschema'} & set(sys.modules); sys.exit(f'loaded {heavy}' if heavy else 0)"
+        f"main(['evaluate', {str(SAMPLES / sample)!r}, '--as-of', '2025-12-01', '--format', 'cards']); "
+        f"found = set({heavy!r}) & set(sys.modules); sys.exit(f'loaded {{found}}' if found else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
