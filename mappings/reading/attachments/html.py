@@ -117,8 +117,10 @@ class _Walk:
         if token["declaration"]:
             return True
         name, attributes = token["name"].lower(), token["attributes"]
-        local = name.rpartition(":")[2]
-        if name not in _KNOWN and ":" not in name and not _ATTRIBUTE_LIKE.match(attributes):
+        prefix, _, local = name.rpartition(":")
+        if prefix not in {"", "html", "xhtml", "h"}:
+            return True  # an office program's own tag
+        if local not in _KNOWN and not _ATTRIBUTE_LIKE.match(attributes):
             return False  # "<LOD, ratio >2" is a value, not a tag
         if token["close"]:
             self._close(local)
@@ -144,7 +146,7 @@ class _Walk:
         elif name == "input":
             self._input(attributes)
         elif name == "option":
-            self.rows.text(" [x] " if re.search(r"\bselected\b", attributes, re.I) else " [ ] ")
+            self._mark(re.search(r"\bselected\b", attributes, re.I) is not None)
 
     def _close(self, name: str) -> None:
         if self._drop_name:
@@ -193,9 +195,14 @@ class _Walk:
         found = _INPUT_TYPE.search(attributes)
         kind = found[1].lower() if found else "text"
         if kind in {"checkbox", "radio"}:
-            self.rows.text(" [x] " if re.search(r"\bchecked\b", attributes, re.I) else " [ ] ")
+            self._mark(re.search(r"\bchecked\b", attributes, re.I) is not None)
         elif kind in {"text", "number", "date"} and (value := _VALUE.search(attributes)):
             self.rows.text(_decoded(value[1] or value[2] or value[3] or ""))
+
+    def _mark(self, chosen: bool) -> None:
+        lead = "" if self._spaced else " "
+        self.rows.text(f"{lead}[x] " if chosen else f"{lead}[ ] ")
+        self._spaced = True
 
     def _text(self, piece: str) -> None:
         if not piece or self._drop_name:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mappings.reading.course_text.judge import Judge
+from mappings.reading.course_text.judge import TERM_CAP, Judge
 from mappings.reading.course_text.lexicon import lexicon_from
 from mappings.reading.course_text.sentences import sentences
 from mappings.reading.course_text.statements import CourseReading, CourseStatement
@@ -24,7 +24,7 @@ def read_course(text: str, lexicon: Mapping[str, Any] | None = None) -> CourseRe
     """The statements of a report or note about relapse, response and course, each with its exact words.
 
     `lexicon` maps a file name without ending ("course_en") to its decoded JSON; without it the packaged
-    lists are used. Only the first 256 kB of a text are read, then `cut` is set.
+    lists are used. Of a very long text only the head is read (256 kB, 2,000 words of course), then `cut` is set.
     """
     cut = len(text) > TEXT_CAP
     if cut:
@@ -34,6 +34,7 @@ def read_course(text: str, lexicon: Mapping[str, Any] | None = None) -> CourseRe
         return CourseReading(cut=cut)
     words = split_words(text)
     judge = Judge(words, lists, Calendar.of(words, lists))
-    for sentence in sentences(words, lists):
-        judge.read(sentence)
-    return CourseReading(tuple(judge.found), cut)
+    told = list(sentences(words, lists))
+    for nth, sentence in enumerate(told):
+        judge.read(sentence, tuple(told[max(0, nth - 1) : nth] + told[nth + 1 : nth + 2]))
+    return CourseReading(tuple(judge.found), cut or judge.judged >= TERM_CAP)

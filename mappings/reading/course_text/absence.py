@@ -21,7 +21,11 @@ def absence_statement(scope: Scope, build: Callable[..., CourseStatement]) -> Co
     if "?" in scope.words.after(sentence.last) or sentence.tagged("break"):
         return None
     for cue in sentence.hits:
-        if "absence" not in cue.tags or _hedged(scope, cue):
+        if cue.tags.isdisjoint({"absence", "plain-absence"}) or _hedged(scope, cue):
+            continue
+        if "plain-absence" in cue.tags:
+            if _closes(scope, cue) and not scope.before(cue.first, "plan", "history", "negation"):
+                return build(scope, "no-malignancy", cue.first, cue.last)
             continue
         if scope.before(cue.first, "plan", "history", "negation") or scope.before(
             cue.first, "history-adjacent", reach=1
@@ -55,6 +59,14 @@ def _disease_object(scope: Scope, cue: Hit) -> int | None:
             break
         at = hit.last + 1
     return last if last is not None else (cue.last if own_object else None)
+
+
+def _closes(scope: Scope, cue: Hit) -> bool:
+    """Whether "no lymphoma" is all that is said, or only "seen" or "identified" follows."""
+    at = cue.last + 1
+    if at > scope.sentence.last or scope.breaks_between(cue.last, at) or "," in scope.words.before[at]:
+        return True
+    return scope.sentence_tag(at, "found") and not _limited(scope, cue.last)
 
 
 def _hedged(scope: Scope, cue: Hit) -> bool:

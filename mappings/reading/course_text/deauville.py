@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from mappings.reading.course_text.lexicon import CourseLexicon
+from mappings.reading.course_text.scope import Scope
 from mappings.reading.course_text.sentences import Sentence
 from mappings.reading.course_text.words import Words
 
@@ -133,11 +134,13 @@ def _extent(words: Words, sentence: Sentence, at: int, grade: int) -> tuple[int,
     return step, min(grade, other), False
 
 
-def change_beside(sentence: Sentence) -> str:
+def change_beside(scope: Scope) -> str:
     """Growth or shrinkage said in the sentence; empty for neither, both or "unchanged" (rules 11.9)."""
-    if sentence.tagged("unchanged"):
-        return ""
-    growth, shrinkage = sentence.tagged("growth"), sentence.tagged("shrinkage")
-    if growth == shrinkage:
-        return ""
-    return "growth" if growth else "shrinkage"
+    said: set[str] = set()
+    for hit in scope.sentence.hits:
+        if "unchanged" in hit.tags:
+            return ""
+        changes = hit.tags & {"growth", "shrinkage"}
+        if changes and not scope.before(hit.first, "negation", "absence", "plan", "history", reach=4):
+            said |= changes
+    return said.pop() if len(said) == 1 else ""

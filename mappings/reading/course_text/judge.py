@@ -20,6 +20,7 @@ _ACTIVE = frozenset({"relapse", "progression", "refractory"})
 _REMITTED = frozenset({"response", "remission", "partial-response"})
 _UNTICKED = re.compile(r"(?:\[ ?\]|\( \))[ \t]*\Z")
 _QUOTE = 240
+TERM_CAP = 2000  # no report says so much of its course; keeps hostile text cheap
 
 
 @dataclass(slots=True)
@@ -31,8 +32,9 @@ class Judge:
     calendar: Calendar
     other_before: bool = False
     found: list[CourseStatement] = field(default_factory=list)
+    judged: int = 0
 
-    def read(self, sentence: Sentence) -> None:
+    def read(self, sentence: Sentence, neighbours: tuple[Sentence, ...] = ()) -> None:
         """Adds what one sentence says."""
         if any(word in self.lexicon.foreign for word in self.words.text[sentence.first : sentence.last + 1]):
             return
@@ -41,16 +43,19 @@ class Judge:
         scope = Scope(self.words, sentence)
         said: list[tuple[Hit, CourseStatement]] = []
         for hit in sentence.hits:
-            for term in hit.terms:
+            for term in hit.terms if self.judged < TERM_CAP else ():
+                self.judged += 1
                 if statement := self._term(scope, hit, term):
                     said.append((hit, statement))
                     said.extend((hit, extra) for extra in _implied(statement, term))
         self.found.extend(_one_state(scope, said))
         absent = absence_statement(scope, self._statement)
-        if absent and not any(s.kind in _ACTIVE and s.time == "current" for _, s in said):
+        relapsed = any(s.kind in _ACTIVE and s.time == "current" and s.certainty == "stated" for _, s in said)
+        if absent and not relapsed:
             self.found.append(absent)
         for score in deauville_scores(self.words, sentence, self.lexicon):
-            self.found.append(self._score(scope, score))
+            change = change_beside(scope) or self._change_around(neighbours)
+            self.found.append(self._score(scope, score, change))
         here = sentence.tagged("other-cancer")
         self.other_before = here and not sentence.tagged("disease")
 
@@ -93,7 +98,9 @@ class Judge:
             return True
         if scope.before(hit.first, "negation", "absence", label=True):
             return True
-        if scope.after(hit.last, "negation-after", "plan-after"):
+        if scope.after(hit.last, "negation-after", "plan-after") or scope.before(
+            hit.first, "negation-after", reach=1
+        ):
             return True
         if scope.before(hit.first, "plan", reach=7, label=True) or self._planned_next(scope, hit, term):
             return True
@@ -153,9 +160,19 @@ class Judge:
             return "stated", "undetermined"
         return "stated", term.kind
 
-    def _score(self, scope: Scope, score: Score) -> CourseStatement:
+    def _change_around(self, neighbours: tuple[Sentence, ...]) -> str:
+        """Growth or shrinkage said in the sentence after or before, where the two do not contradict."""
+        told = {
+            change
+            for near in neighbours
+            if near.section not in _SILENT_SECTIONS | {"history"} and not near.tagged("benign")
+            for change in (change_beside(Scope(self.words, near)),)
+            if change
+        }
+        return told.pop() if len(told) == 1 else ""
+
+    def _score(self, scope: Scope, score: Score, change: str) -> CourseStatement:
         """A Deauville score: 5, or 4 with growth, is suspicion; all else settles nothing (rules 11.9)."""
-        change = change_beside(scope.sentence)
         active = not score.open and (score.grade == 5 or (score.grade == 4 and change == "growth"))
         prior = score.prior or scope.sentence.section == "history"
         return self._statement(

@@ -49,6 +49,7 @@ class CourseLexicon:
     deauville: Mapping[str, frozenset[str]]
     gate: re.Pattern[str]
     dates: re.Pattern[str]
+    months: frozenset[str]
 
 
 def phrase_words(phrase: str) -> tuple[str, ...]:
@@ -113,6 +114,7 @@ def build_lexicon(decoded: Mapping[str, Any]) -> CourseLexicon:
         deauville={part: frozenset(words) for part, words in deauville.items()},
         gate=_gate(first_words),
         dates=_dates(months),
+        months=frozenset(months),
     )
 
 

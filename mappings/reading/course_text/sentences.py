@@ -15,7 +15,7 @@ _BULLET = re.compile(r"\n[ \t]*(?:[-*>]|\[[ x]?\])")
 _INSIDE = re.compile(r"[ \t\r\n'/\-]{0,6}\Z")
 _HEADING_WORDS = 6
 _EARLIER = frozenset({"before", "history", "history-adjacent", "plan-adjacent", "past-response", "car-t"})
-_MAX_SENTENCE = 400
+_MAX_SENTENCE = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ def _ends(words: Words, first: int, last: int, lexicon: CourseLexicon) -> bool:
     if gap == " " or not gap.strip(" -/,'"):
         return False
     word = words.text[last]
-    if _STOP.match(gap.lstrip(" \"')]%")):
-        if word not in lexicon.abbreviations and not ("\n" not in gap and _shortened(words, last, lexicon)):
-            return True
+    stop = _STOP.match(gap.lstrip(" \"')]%")) is not None and word not in lexicon.abbreviations
+    if stop and ("\n" in gap or not _shortened(words, last, lexicon)):
+        return True
     if "\n" not in gap:
         return False
     if _BLANK.search(gap) or _BULLET.search(gap):
@@ -87,6 +87,8 @@ def _ends(words: Words, first: int, last: int, lexicon: CourseLexicon) -> bool:
 def _shortened(words: Words, at: int, lexicon: CourseLexicon) -> bool:
     """Whether the point after a single sign does not end the sentence: "V. a. Rezidiv", "2. Rezidiv"."""
     word, following = words.text[at], words.text[at + 1]
+    if word.isdigit() and following in lexicon.months:
+        return True
     if len(word) > 1:
         return False
     if word.isdigit():

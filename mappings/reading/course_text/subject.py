@@ -38,7 +38,7 @@ def subject_of(scope: Scope, hit: Hit, term: Term, other_before: bool) -> str:
 
 
 def _is_disease(scope: Scope, hit: Hit) -> bool:
-    if "disease" not in hit.tags:
+    if "disease" not in hit.tags and ("absent-object" not in hit.tags or hit.terms):
         return False
     word = scope.words.text[hit.first]
     if word == "all" and hit.first == hit.last:  # the leukaemia is written in capitals

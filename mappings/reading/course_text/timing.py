@@ -14,6 +14,7 @@ _YEAR = re.compile(r"(?:19|20)\d\d\Z")
 _STATES = frozenset({"response", "remission", "partial-response", "stable"})
 _LEAD_IN = 4
 _NAME = 9
+_SITES = frozenset({"manifestation", "site-ok", "site-preposition", "qualifier", "of"})
 _LEADS = frozenset({"hedge", "hedge-adjacent", "assert"})
 _OTHER_EVENTS = frozenset({"prior-line", "history-after", "before"})
 
@@ -81,6 +82,8 @@ def _is_now(scope: Scope, hit: Hit, term: Term, after: bool, now: bool) -> bool:
         return False
     if scope.before(hit.first, "for", reach=1) and not scope.before(hit.first, "assert", reach=3):
         return False
+    if scope.before(hit.first, "history", reach=1) and not after:
+        return False
     if after and not now:
         return scope.before(hit.first, "history", reach=5) is None
     return now or not _history(scope, hit)
@@ -145,6 +148,9 @@ def _as_diagnosis(scope: Scope, hit: Hit) -> bool:
     ahead = [h for h in sentence.hits if start <= h.first < hit.first]
     if any("disease" in h.tags or h.terms for h in ahead):  # "DLBCL, relapsed"
         return lead <= _LEAD_IN or (lead <= _NAME and words.before[hit.first].strip() in {",", "("})
+    if "," in words.before[hit.first] and lead <= _LEAD_IN and sentence.line_start:  # "Node, recurrent DLBCL"
+        site = not any(w[0].isdigit() for w in words.text[start : hit.first])
+        return site and all(h.tags & _SITES for h in ahead)
     plain = sum(h.last - h.first + 1 for h in ahead if h.tags & _LEADS)
     return lead == plain and _opens(scope, hit, start)
 
