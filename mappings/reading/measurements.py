@@ -7,8 +7,8 @@ thousands.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mappings.loading import Concept, Knowledge
 from mappings.reading import units, wire
@@ -17,7 +17,6 @@ from mappings.reading.vocabulary import WordList
 
 _AS_CHARTED = frozenset({"hbv-dna"})
 _BY_COUNT = frozenset({"{score}"})
-_LANGUAGE_LISTS = ("pos", "neg")
 _SPEAKS_UP_TO = 80
 
 
@@ -42,9 +41,9 @@ class Polarity:
         qualifiers = knowledge.lexicon["chart"]["qualifiers"]
         self._knowledge = knowledge
         pregnant = [phrase for phrase, concept in knowledge.synonyms if concept.id == "pregnancy"]
-        self._yes = WordList([*_plain(classes["pos"]), *pregnant])
-        self._no = WordList([*_plain(classes["neg"]), *qualifiers["negated"]])
-        self._doubt = WordList([*_plain(classes.get("unk", {})), *qualifiers["doubt"]])
+        self._yes = WordList([*_plain(classes, "pos"), *pregnant])
+        self._no = WordList([*_plain(classes, "neg", "negator"), *qualifiers["negated"]])
+        self._doubt = WordList([*_plain(classes, "hedge", "pending", "failed"), *qualifiers["doubt"]])
 
     def of_text(self, text: str) -> str:
         """`present`, `absent` or empty for a short result text."""
@@ -67,9 +66,10 @@ class Polarity:
         return self.of_text(label_of(concept)) if not known else ""
 
 
-def _plain(lists: Any) -> list[str]:
-    rows = lists.values() if isinstance(lists, dict) else [lists]
-    return [word for words in rows for word in words if not word.endswith("*")]
+def _plain(classes: Mapping[str, Mapping[str, Sequence[str]]], *names: str) -> list[str]:
+    """The whole words of some classes in every language; entries that take any ending are left out."""
+    lists = [words for name in names for words in classes.get(name, {}).values()]
+    return [word for words in lists for word in words if not word.endswith("*")]
 
 
 _last: list[Polarity] = []
@@ -116,9 +116,7 @@ def _quantity(quantity: wire.Quantity, concept: Concept) -> Reading | str:
     number = units.read_number(value) if isinstance(value, str) else float(value)
     unit = (quantity.code or "").strip() if _ucum(quantity) else ""
     written = (quantity.unit or quantity.code or "").strip()
-    digits = (
-        value.strip() if isinstance(value, str) else f"{value:g}" if abs(float(value)) < 1e6 else str(value)
-    )
+    digits = str(value).strip()
     charted = f"{quantity.comparator or ''}{digits}{f' {written}' if written else ''}"
     return _number(number, quantity.comparator or "", unit or written, charted, concept)
 
