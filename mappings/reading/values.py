@@ -13,6 +13,7 @@ from mappings.loading import Knowledge
 from mappings.reading import wire
 from mappings.reading.wire import Quantity, Raw
 
+_COMPARATORS = frozenset({"", "<", "<=", ">", ">="})
 STATES = {state.value: state for state in AntigenState}
 
 
@@ -139,6 +140,8 @@ def share_state(quantity: Quantity, knowledge: Knowledge) -> CodedState | None:
 def _band(number: float, comparator: str | None, low: float, high: float, top: float) -> AntigenState:
     """The band of a number; with a comparator the whole open range must lie in one band, else low-or-partial."""
     comparator = (comparator or "").strip()
+    if comparator not in _COMPARATORS:
+        return AntigenState.UNKNOWN
     bottom_value, top_value = number, number
     if comparator in ("<", "<="):
         bottom_value = 0.0
