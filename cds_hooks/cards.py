@@ -122,7 +122,7 @@ def _relapse_card(evaluation: Evaluation, names: CardNames) -> Card:
         lines.monitoring_line(evaluation),
         *option_lines(evaluation, names),
         lines.remark_line("Not readable", assessment.unread),
-        lines.remark_line("Note", assessment.remarks),
+        lines.remark_line("Note", tuple(one for one in assessment.remarks if one.code != "invalid")),
     ]
     switch = assessment.category is RelapseCategory.LINEAGE_SWITCH
     return Card(

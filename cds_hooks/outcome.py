@@ -19,7 +19,7 @@ _ISSUE_CODES = {
 }
 
 
-class Refusal(Exception):  # noqa: N818  it is an answer
+class Refusal(Exception):
     """A call that is not answered: HTTP status, stable code, one sentence, and the field if there is one."""
 
     def __init__(self, status: int, code: str, message: str, field: str = "") -> None:

@@ -70,7 +70,7 @@ def _serve(settings: Settings) -> int:
         workers=1,
         blocking_threads=BLOCKING_THREADS,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         factory=True,
     )
     threading.Thread(target=_announce, args=(settings,), daemon=True).start()
