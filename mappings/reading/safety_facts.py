@@ -24,6 +24,7 @@ from mappings.reading.safety_findings import (
     Setting,
     read_finding,
     read_marker_text,
+    read_medicine,
     within_gestation,
 )
 from mappings.reading.safety_history import facts_from_therapies
@@ -32,6 +33,7 @@ from mappings.reading.vocabulary import Vocabulary
 Recognise = Callable[[wire.Concept | None], tuple[Concept, ...]]
 
 _NO_RESULT = frozenset({"registered", "cancelled", "entered-in-error"})
+_MEDICINES = frozenset({"MedicationAdministration", "MedicationStatement", "MedicationRequest"})
 _KEPT_PER_FINDING = 5
 # Of these every entry is read: what the newest one says may depend on an earlier one.
 _EACH_READ = frozenset({"pregnancy-status", "pregnancy-test", "hcg"})
@@ -67,6 +69,8 @@ def read_safety(
                 _observation(hit, setting, recognise, found, remarks)
         elif kind == "Condition" and hit.concepts:
             read_finding(hit, setting, found, remarks)
+        elif kind in _MEDICINES and hit.concepts:
+            read_medicine(hit, setting, found)
     for rows in series.values():
         _newest_of_series(rows, setting, found, remarks)
     found.extend(facts_from_therapies(therapies))
@@ -231,7 +235,8 @@ def _newest(
 
 
 def _is_listed(fact: SafetyFact) -> bool:
-    return fact.source.reference.startswith("Condition/")
+    """Whether the fact is an entry of the problem or medication list, of which several may hold at once."""
+    return fact.source.reference.startswith(("Condition/", "Medication"))
 
 
 def _distinct(facts: Iterable[SafetyFact]) -> list[SafetyFact]:

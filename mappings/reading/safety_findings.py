@@ -29,6 +29,8 @@ _OVER = frozenset({"resolved", "inactive", "remission"})
 _CURRENT_ONLY = frozenset(
     {"active-infection", "pregnancy", "effusion-or-oedema", "car-t-toxicity", "cytopenia"}
 )
+_NOT_TAKEN = frozenset({"not-done", "entered-in-error", "cancelled", "draft", "not-taken", "intended"})
+_OPEN_ORDER = frozenset({"active", "on-hold", "unknown", ""})
 MARKERS = {"bcr_abl1": "bcr-abl1-status", "kmt2a": "kmt2a-status"}
 _MARKER_NAMES = {
     "bcr-abl1-status": re.compile(r"\bbcr\W{0,3}abl|\bphiladelphia\b", re.IGNORECASE),
@@ -99,6 +101,23 @@ def read_finding(hit: Hit, setting: Setting, found: list[SafetyFact], remarks: l
         value = label + (f" ({', '.join(marks)})" if marks else "")
         state = "value" if over_here or not_confirmed else "present"
         found.append(SafetyFact(name, state, value, day, source, as_charted=label))
+
+
+def read_medicine(hit: Hit, setting: Setting, found: list[SafetyFact]) -> None:
+    """A drug that options ask about (anticoagulant, strong CYP3A inhibitor): given, or on order and said so."""
+    named = {concept.id for concept in hit.of("safety-condition")}
+    if not named or hit.status in _NOT_TAKEN:
+        return
+    resource = hit.resource
+    ordered = resource.resourceType == "MedicationRequest"
+    if ordered and hit.status not in _OPEN_ORDER:
+        return
+    label = label_of(resource.code or resource.medicationCodeableConcept)
+    day = when.date_at(resource.authoredOn) if ordered else when.last_given(resource)
+    source = SourceRef(hit.reference, "code", label)
+    value = f"{label} (ordered)" if ordered else label
+    for name in sorted(named):
+        found.append(SafetyFact(name, "present", value, day, source, as_charted=label))
 
 
 def _no_pregnancy(named: Mapping[str, Concept], label: str, setting: Setting) -> bool:

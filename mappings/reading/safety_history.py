@@ -15,6 +15,7 @@ _BY_CLASS = {
     "cd20xcd3": ("prior-bispecific",),
     "cd19-directed": ("prior-cd19-directed",),
     "allo": ("prior-allo-hct",),
+    "unspecified": ("prior-allo-hct",),  # the donor may have been another person
     "radiotherapy": ("prior-rt-field",),
     "steroid": ("corticosteroid-use",),
 }
@@ -40,7 +41,8 @@ def facts_from_therapies(therapies: Iterable[PriorTherapy]) -> Iterable[SafetyFa
         for name in dict.fromkeys(names):
             said = ", response not read" if name == "prior-blinatumomab-response" else ""
             value = f"{course.label}{f', {span}' if span else ', date not known'}{said}"
-            yield SafetyFact(name, "present", value, course.last, source)
+            state = "value" if "unspecified" in course.classes else "present"
+            yield SafetyFact(name, state, value, course.last, source)
 
 
 def course_dates(course: PriorTherapy) -> str:

@@ -343,6 +343,14 @@ def test_earlier_treatments_answer_their_checks() -> None:
     assert "02 May 2023" in found["prior-allo-hct"].value
 
 
+def test_a_transplant_without_donor_type_is_not_passed_over() -> None:
+    """Unknown is never no: it may have been allogeneic."""
+    row = {"resourceType": "Condition", "code": {"text": "Stem cell transplant status"}}
+    found = read(row)[0]["prior-allo-hct"]
+    assert found.state == "value"
+    assert "type not stated" in found.value
+
+
 def test_plans_come_only_from_an_order() -> None:
     """An ordered transplant is a plan; nothing else in a chart is."""
     order = {
@@ -434,3 +442,26 @@ def test_any_value_is_survived(value: Any) -> None:
         except (ValueError, TypeError):
             continue
         facts_of(row)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "words"),
+    [
+        ("MedicationAdministration", "completed", "apixaban"),
+        ("MedicationStatement", "active", "apixaban"),
+        ("MedicationRequest", "active", "apixaban (ordered)"),
+        ("MedicationRequest", "completed", None),
+        ("MedicationAdministration", "not-done", None),
+        ("MedicationStatement", "not-taken", None),
+    ],
+)
+def test_medicines_that_options_ask_about(kind: str, status: str, words: str | None) -> None:
+    """An anticoagulant is named where it is given or on order."""
+    row = {
+        "resourceType": kind,
+        "status": status,
+        "medicationCodeableConcept": {"text": "apixaban"},
+        "authoredOn" if kind == "MedicationRequest" else "effectiveDateTime": "2026-01-05",
+    }
+    found = read(row)[0].get("anticoagulant")
+    assert (found.value if found else None) == words
