@@ -278,10 +278,10 @@ def _maybe(tokens: list[Token], words: Words) -> None:
 def _verbs(tokens: list[Token], dropped: set[int]) -> None:
     """Verbs that state a result only by their object, and "with" before a marker."""
     for index, token in enumerate(tokens):
-        if token.kind == "verbpos":
+        if token.kind == "verbpos" or token.text in ("stain", "stains"):
             following = [t.kind for t in tokens[index + 1 : index + 5]]
             preceding = [t.kind for t in tokens[max(0, index - 2) : index]]
-            token.kind = "pos" if {"mal", "dx"} & {*following, *preceding} and "norm" not in following else "w"
+            token.kind = "pos" if {"mal", "dx"} & {*following, *preceding} and "norm" not in following else token.kind.replace("verbpos", "w")
         elif token.text in ("with", "mit", "avec", "con") and token.kind == "w":
             after = index + 1
             while after < len(tokens) and tokens[after].kind in ("pos", "low") and after <= index + 2:
@@ -379,6 +379,10 @@ def _malignancy(sentence: Sentence, story: Story) -> None:
     past, hedged = False, False
     for index, token in enumerate(tokens):
         kind = token.kind
+        if kind == "absent" and any(t.kind == "m" and t.val for t in tokens[:index]):
+            if not any(t.text == ";" for t in tokens[:index]):
+                token.kind = "failed"
+                continue
         if kind == "absent" or (kind == "nonefound" and set(kinds[:index]) & {"mal", "dx"} and not set(kinds[:index]) & {"norm"}):
             story.absent.append((token.start, token.end))
         elif kind == "history":
@@ -393,8 +397,13 @@ def _malignancy(sentence: Sentence, story: Story) -> None:
             if kind == "mal" and after[:1] in (["neg"], ["nonefound"]) and (after[:1] == ["nonefound"] or "m" not in kinds):
                 story.absent.append((token.start, token.end))
                 continue
+            if kind == "mal" and kinds[max(0, index - 2) : index] in (["negator"], ["w", "negator"], ["dots", "negator"]) and any(t.kind == "m" and t.val for t in tokens[:index]):
+                token.kind = "failed"
+                continue
             near = [t.kind if t.text != ";" else ";" for t in tokens[max(0, index - 4) : index] if t.kind != "w" or t.text == ";"]
             near = near[near.index(";") + 1 :] if ";" in near else near
+            if any(t.text in (",", ")", "(", ":") for t in tokens[max(0, index - 2) : index]):
+                near = []
             if near[-1:] == ["negator"] or (near[-1:] in (["m"], ["neg"], ["pos"]) and "negator" in near):
                 story.absent.append((token.start, token.end))
             elif not (past or hedged or negated):
@@ -514,9 +523,7 @@ def _claim(pair: Pair, sentence: Sentence, story: Story, times: dict[int, str], 
     claim.past = "past" in own and not ("now" in own and times.get(sentence.groups[pair.index]) == "now")
     claim.current = "now" in own
     claim.method = _near_method(pair, sentence) or story.method
-    kinds: set[str] = set()
-    for group in range(min(groups), max(groups) + 1):
-        kinds |= sentence.group_kinds.get(group, set())
+    kinds = _window(pair, sentence, groups)
     _mode(pair, claim, sentence, kinds, groups)
     everything = {t.kind for t in sentence.tokens}
     claim.corrects = bool(everything & {"correction", "shouldread", "arrow"}) or sentence.section == "correction"
@@ -540,6 +547,29 @@ def _moves(pair: Pair, sentence: Sentence, times: dict[int, str]) -> None:
         kept = [v for v in pair.values if times.get(sentence.groups[v.index], "") != "past"]
         if kept and len(kept) < len(pair.values):
             pair.values = kept
+
+
+def _window(pair: Pair, sentence: Sentence, groups: set[int]) -> set[str]:
+    """Kinds of the tokens that speak of this marker: its groups, but not beyond the neighbouring markers."""
+    tokens, low, high = sentence.tokens, min(groups), max(groups)
+    at, other = pair.index + 1, False
+    while at < len(tokens) and sentence.groups[at] <= high:
+        if tokens[at].kind == "m":
+            if other:
+                break
+        elif tokens[at].kind != "and" and tokens[at].text not in (",", "/", "&", "|"):
+            other = True
+        at += 1
+    back, other = pair.index - 1, False
+    while back >= 0 and sentence.groups[back] >= low:
+        if tokens[back].kind == "m":
+            if other or tokens[back].sign:
+                break
+        elif tokens[back].kind in CHOICE or tokens[back].text == "|":
+            other = True
+        back -= 1
+    kinds = {t.kind for t in tokens[back + 1 : at]}
+    return kinds | {sentence.tokens[v.index].kind for v in pair.values}
 
 
 def _near_method(pair: Pair, sentence: Sentence) -> str:
@@ -576,7 +606,9 @@ def _mode(pair: Pair, claim: Claim, sentence: Sentence, kinds: set[str], groups:
         claim.value, claim.reason = "unk", "count"
     elif sentence.section == "gene" or "gene" in {t.kind for t in sentence.tokens[max(0, pair.index - 3) : pair.index + 4]} and not pair.token.sign:
         claim.value, claim.reason = "unk", "gene"
-    elif sentence.section in ("plan",) and pair.listed:
+    elif any(t.kind == "cond" for t in sentence.tokens[: pair.index]) and not pair.token.sign:
+        claim.value, claim.reason = "unk", "pending"
+    elif sentence.section in ("plan",) and (pair.listed or all(v.kind == "wpos" for v in pair.values)):
         claim.value, claim.reason = "unk", "pending"
     elif "cyto" in kinds and "surface" not in kinds or pair.token.sub in ("c", "cy", "cyt", "ic"):
         claim.reason = "cytoplasmic"
@@ -677,7 +709,7 @@ def _state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, others: b
     later = [v for v in pair.values if v.how == "later" and v.pop != "norm"]
     if later and values and _later(later, values, claim, sentence):
         return
-    if not values and later and later[0].pop == "mal":
+    if not values and later and (later[0].pop == "mal" or len(later) > 1):
         values = later[:1]
     values = [v for v in values if v.pop != "norm"] or values
     states = {v.state for v in values}

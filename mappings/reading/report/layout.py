@@ -10,6 +10,10 @@ from mappings.reading.report.words import Words
 _HEAD = re.compile(r"[ \t]*(?:[-*•#>]{1,3}[ \t]*|\d{1,2}[.)][ \t]+)?([^\W\d_][^:\n|.;,]{0,48}?)[ \t]*(?:\([^()\n]{0,40}\)[ \t]*)?(:|\.{2,}|$|[ \t]-[ \t]|[ \t]–[ \t])")
 _DATEISH = re.compile(r"[ \t]*[\d./-]{2,12}|\bday\b.*|\bdated\b.*|\bof\b[ \t]\d.*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
+_KEY_HEAD = re.compile(r"(?<=[.;] )([A-Za-z]{3,12})(?=:[ ])")
+_ALONE = re.compile(r"(?:%[ ]?)?(?:s|c|cy)?CD\d{1,3}[a-zA-Z]?[ ]?[:%]?", re.IGNORECASE)
+_VALUE_LINE = re.compile(r"[<>]?[ ]?\d{1,3}(?:[.,]\d+)?[ ]?%?|[+-]{1,3}|[a-zA-Z]{3,14}(?:[ ][a-z]{3,12})?")
+_RESULT_LABEL = re.compile(r"(?:result|value|ergebnis|befund|résultat|risultato|resultado)[ ]?:", re.IGNORECASE)
 _INNER = re.compile(r"\((?:[^()\n]{0,12}[:=])?[ ]?[0-4]\+?[ ]?=?[ ]?[a-z]{2,12},[ ][^()\n]{3,90}\)", re.IGNORECASE)
 _YEARS = re.compile(r"\b(?:19|20)\d\d\b")
 _OPENERS = frozenset("and or but for of the with by in on to is are was were not no as than at a an from und oder für mit der "
@@ -20,7 +24,7 @@ _LAST = re.compile(r"([^\W\d_]+)[ \t]*$")
 _FIRST = re.compile(r"[ \t]*([^\W\d_]+|.)")
 _COLUMNS = re.compile(r"\S(?:[ ]{2,}|\t)\S|\|")
 _KEY_ITEM = re.compile(
-    r"(?:^|[,;:(\n]|[ ]{2,}|\band\b)[ \t]*[\"'“]?([^\s\w]{1,3}|[a-zA-Z]{1,3}|\d\+?|[-–—]+|dash|blank)[\"'”]?"
+    r"(?:^|[,;:(\n]|[ ]{2,}|\band\b)[ \t]*[\"'“]?\(?([^\s\w(]{1,3}|[a-zA-Z](?:\.?[a-zA-Z]){0,2}\.?|\d\+?|[-–—]+|dash|blank)\)?[\"'”]?"
     r"[ \t]*(?:=|:|means|stands for|[ ]|is\b)[ \t]*([^,;=\n]{2,60})", re.IGNORECASE)
 
 
@@ -62,10 +66,19 @@ def _wraps(here: str, following: str) -> bool:
     if first is None:
         return False
     word = first.group(1)
+    if _ALONE.fullmatch(left.strip()) and (_VALUE_LINE.fullmatch(right) or words_head(right)):
+        return True
+    if len(right.split()) == 1 and right[0].islower() and len(left.split()) <= 3:
+        return True
     if word in ("and", "or", "but", "und", "et", "oder", "ou", "y", "ed"):
         return True
     wide = _COLUMNS.search(right) or _COLUMNS.search(left.strip())
     return word[0].islower() and not wide and len(left) >= 45 and following[:1] == here[:1] and ":" not in right[:25]
+
+
+def words_head(line: str) -> bool:
+    """Whether a line opens with a label for the value of the marker on the line before."""
+    return bool(_RESULT_LABEL.match(line))
 
 
 def lines_of(text: str, soft: frozenset[int], words: Words) -> list[Line]:
@@ -129,6 +142,9 @@ def legend_of(text: str, words: Words) -> tuple[dict[str, str], list[tuple[int, 
     for line in text.split("\n"):
         offset += past + 1
         past = len(line)
+        named = _KEY_HEAD.search(line)
+        if named and named.group(1).lower() in words.legend_heads:
+            line = " " * named.start() + line[named.start() :]
         head = line.strip().lower().lstrip("(").split(":")[0].split("=")[0].strip()
         keyed = head.split(" ")[0] in words.legend_heads
         inner = _INNER.search(line)
@@ -137,7 +153,7 @@ def legend_of(text: str, words: Words) -> tuple[dict[str, str], list[tuple[int, 
         if inner and not keyed:
             places.append((offset + inner.start(), offset + inner.end()))
         begin = min((p for p in (line.find(":"), len(line) if "=" in line.split(":")[0] else -1) if p >= 0), default=-1)
-        begin = begin + 1 if keyed and 0 <= begin < 30 else 0
+        begin = begin if keyed and 0 <= begin < 30 else 0
         for match in _KEY_ITEM.finditer(line, begin):
             sign, meaning = match.group(1).lower().strip("\"'“”"), match.group(2).strip().lower()
             if sign in words.legend_heads:

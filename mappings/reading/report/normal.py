@@ -28,12 +28,13 @@ _DOTTED_CD = re.compile(r"\bC\.[ ]?D\.[ ]?(?=\d)", re.IGNORECASE)
 
 
 _STRUCK = re.compile(r"<(s|del|strike)>[^<>]{0,200}</(?:s|del|strike)>", re.IGNORECASE)
+_OPTION = re.compile(r"<option(?![^<>]{0,80}\b(?:selected|checked))[^<>]{0,80}>[^<>]{0,80}</option>|<option[^<>]{0,80}>[^<>\w]{0,6}(?:choose|select)[^<>]{0,30}</option>", re.IGNORECASE)
 _RTF = re.compile(r"\\([a-z]{1,12})-?\d{0,6}[ ]?|[{}]")
-_PAGE = re.compile(r"\n[^\n]{0,60}\b(?:page|seite|pagina|página)[ ]\d{1,3}[ ]?(?:of|/|von|sur|di|de)[ ]?\d{1,3}\b[^\n]{0,60}(?=\n)", re.IGNORECASE)
+_PAGE = re.compile(r"\n[^\n]{0,60}\b(?:page|seite|pagina|página)[ ]\d{1,3}[ ]?(?:of|/|von|sur|di|de)[ ]?\d{1,3}\b[^\n]{0,60}(?=\n)|\n[ \t]{0,60}-[ ]?\d{1,3}[ ]?-[ \t]{0,20}(?=\n)", re.IGNORECASE)
 _CHAIN = re.compile(
     r"\bCDs?[ ]?\d{1,3}(?:[+-]|neg|pos)?(?:(?:/|,[ ]?)(?:CD)?\d{1,3}(?:[+-]|neg|pos)?(?![\d%.,]\d|[ ]?%|\w)){1,8}"
     r"(?:[ ](?:and|or|und|oder|et|ou|y|e|o)[ ]\d{1,3}(?![\d%.,]\d|[ ]?%|\w))?|\bCDs?[ ]?\d{1,3}[ ](?:and|or|und|et|y|e)[ ](?:19|20|22)(?![\d%.,]|[ ]?%|[ ]?\w)", re.IGNORECASE)
-_DECLARED = re.compile(r"\bCD[ -]?(?:numbers?|nos?\b|nummern?|markers? as numbers)|numbers?[ ](?:only[ ])?(?:are|refer to|stand for|=|denote|mean|indicate)[ ](?:the[ ])?CD|numbers?[ ](?:without|after)[ ]CD", re.IGNORECASE)
+_DECLARED = re.compile(r"\bCD[ -]?(?:numbers?|nos?\b|nummern?|markers? as numbers)|numbers?[ ](?:only[ ])?(?:are|refer to|stand for|=|denote|mean|indicate)[ ](?:the[ ])?CD|numbers?[ ](?:without|after)[ ]CD|\bnumbers?[ ]?[:=][ ]?CD\b", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?<![\w./,-])(\d{1,3})(?=[ ]?(?:\+|-(?![\d])|±|w\b|dim\b|pos|neg|bright|weak|part|low))")
 
 
@@ -111,6 +112,7 @@ def normalise(text: str, wrap_words: frozenset[str]) -> Plain:
     text = text.translate(_TRANSLATE)
     steps: tuple[tuple[bool, re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
         ("<" in text, _STRUCK, lambda m: ""),
+        ("<option" in text, _OPTION, lambda m: ""),
         ("\\par" in text or "{\\rtf" in text, _RTF, _rtf),
         ("<" in text, _TAG, _tag),
         ("&" in text, _ENTITY, _entity),

@@ -13,7 +13,9 @@ _FLIP = {"pos": "neg", "neg": "pos", "low": "unk", "unk": "unk"}
 _LOSS = ("lo", "perd", "pert", "pérd", "verl", "absen", "lack", "mangel", "sin")
 _NEITHER = frozenset(("neither", "nor", "weder", "noch", "ni", "né"))
 _HARD = (";", "but")
-COMPARING = frozenset(("than", "as", "below", "like", "on", "them", "of", "with", "to"))
+COMPARING = frozenset(("than", "as", "below", "like", "on", "of", "with", "to"))
+_NOUNS = frozenset(("cells", "left", "at", "to", "seen", "was", "is", "can", "could", "be", "found", "any", "there", "whatsoever"))
+_RESPECTIVE = frozenset(("respectively", "respektive", "respectivement", "rispettivamente", "respectivamente", "jeweils"))
 _JOINS = (",", "/", "&", "(", ")", "+", ":", "|", "=")
 _INTENSITY = ("bright", "strong", "moderate", "intermediate", "high", "dim", "weak", "faint", "low", "stark", "fort", "intens", "schwach",
               "faible", "debol", "débil", "hell", "kräftig", "mod", "increased", "partial", "part", "reduc", "decreas", "vermindert",
@@ -74,12 +76,17 @@ def pairs_of(tokens: list[Token], left_out: set[int]) -> list[Pair]:
         if excepting:
             _except(run, suffix, fresh or carried or last, any(t.kind == "negator" for t in tokens[: run[0].index]))
         else:
-            _assign(run, fresh, carried, suffix, negator, before, last)
+            _assign(run, fresh, carried, suffix, negator, before, last, after)
+            _respectively(run, suffix, after)
         _numbers(run, before, after)
         last = [v for v in suffix if v.state in _FLIP] or last
         if any(t.kind in _HARD or t.text == ";" for _, t in after.tokens[: after.split]):
             carried = []
     pairs = [pair for run in runs for pair in run]
+    named = {p.token.val for p in pairs if p.excepted}
+    for pair in pairs:
+        if not pair.excepted and pair.token.val and pair.token.val in named and any(v.how == "bracket" for v in pair.values):
+            pair.values = []
     for at, pair in enumerate(pairs):
         if pair.excepted and not pair.values and not pair.token.sign:
             other = next((p for p in pairs[at + 1 :] if not p.excepted and p.values), None)
@@ -137,7 +144,7 @@ def _split(gap: _Gap, place: int, count: int, styled_prefix: bool, operated: boo
     for at, (_, token) in enumerate(tokens):
         if token.kind in OPERATORS or token.kind in ("except", "negator"):
             rest = tokens[at + 1 :]
-            if token.kind == "negator" and any(_is_value(t) for _, t in rest[:3]):
+            if token.kind == "negator" and any(_is_value(t) or t.kind in ("pct", "compare") for _, t in rest[:3]):
                 continue
             if token.kind == "wpos" and (any(t.text in (",", ";") or t.kind == "but" for _, t in rest) or rest and _is_value(rest[0][1]) and not _adjacent(rest)):
                 continue
@@ -230,6 +237,7 @@ def _suffix(gap: _Gap) -> list[Value]:
                 hard = False
         elif token.text == ";" or kind == "but":
             hard = True
+            pop = "" if pop == "compare" else pop
         elif kind == "negator":
             negator = index
         elif _is_value(token) or kind in ("op_neg", "op_low", "op_pos"):
@@ -284,7 +292,8 @@ def _except(run: list[Pair], suffix: list[Value], said: list[Value], denied: boo
 
 
 def _assign(
-    run: list[Pair], fresh: list[Value], carried: list[Value], suffix: list[Value], negator: int, before: _Gap, last: list[Value]
+    run: list[Pair], fresh: list[Value], carried: list[Value], suffix: list[Value], negator: int, before: _Gap, last: list[Value],
+    after: _Gap,
 ) -> None:
     own = [v for v in suffix if v.how == "suffix"]
     unsigned = [p for p in run if not p.token.sign]
@@ -304,7 +313,10 @@ def _assign(
     for pair in unsigned:
         values = own if pair is tail or (tail is not None and pair in spread) else []
         if negated:
-            if any(v.kind in ("neg", "pos") for v in values):
+            behind = next((t for _, t in after.tokens), None)
+            if pair is run[-1] and behind is not None and behind.kind == "w" and behind.text.isalpha() and not values and behind.text not in _NOUNS:
+                pair.values.append(Value("unk", negator, "failed", "", "prefix"))
+            elif any(v.kind in ("neg", "pos") for v in values):
                 pair.values += [Value(_FLIP[v.state], v.index, v.kind, v.pop) for v in values]
             else:
                 pair.values.append(Value("neg", negator, "negator", "", "prefix"))
@@ -323,6 +335,13 @@ def _assign(
             pair.listed = True
         if pair is tail or pair in spread:
             pair.values += [v for v in suffix if v.how == "later"]
+
+
+def _respectively(run: list[Pair], suffix: list[Value], after: _Gap) -> None:
+    own = [v for v in suffix if v.how == "suffix"]
+    if len(run) > 1 and len(own) == len(run) and any(t.text in _RESPECTIVE for _, t in after.tokens):
+        for pair, value in zip(run, own, strict=True):
+            pair.values, pair.listed = [value], False
 
 
 def _spread(run: list[Pair], own: list[Value], prefixed: bool) -> list[Pair]:
@@ -369,6 +388,11 @@ def _numbers(run: list[Pair], before: _Gap, after: _Gap) -> None:
             pair.percent, pair.percent_index = token, index
         elif token.kind == "num" and pair.number is None:
             pair.number = token
+    for earlier in reversed(run[:-1]):
+        if not pair.linked or earlier.token.sign or pair.percent is None:
+            break
+        earlier.percent, earlier.percent_index = pair.percent, pair.percent_index
+        pair = earlier
     share = _share(before.tokens)
     if share is not None:
         for each in run:

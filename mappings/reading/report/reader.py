@@ -17,7 +17,7 @@ from mappings.reading.report.tokens import Token
 from mappings.reading.report.words import Words
 
 _BIG = re.compile(r"\b(?:large|big|groß|grosse|grandes? c|grandi c|células grandes)|blast|sternberg", re.IGNORECASE)
-_BARE_PERCENT = re.compile(r"(?<![\d.])[ (](?:%|percent|prozent|pct)[ ]?(?:of|der|des|\)|pos)|percent of", re.IGNORECASE)
+_BARE_PERCENT = re.compile(r"(?<![\d.])[ (](?:%|percent|prozent|pct)[ ]?(?:of|der|des|\)|pos)|percent of|^[ ]*%[ ]?CD\d", re.IGNORECASE | re.MULTILINE)
 
 
 def read(text: str, words: Words, specimen: str, method: Method) -> ReportReading:

@@ -241,6 +241,9 @@ def _column(cell: Cell, words: Words) -> Column:
     kinds = {t.kind for t in Scanner(lowered, words, frozenset(), {}).run()}
     if column.role == "" and "hscore" in kinds:
         column.role = "hscore"
+    first = lowered.split(" ")[0]
+    if column.role == "" and words.table.get(first) in ("current", "other") and first not in ("patient", "case"):
+        column.role = words.table[first]
     if column.role == "" and "%" in lowered and not kinds & {"mal", "norm", "dx"}:
         column.role = "percent" if "norm" not in kinds else "other"
     if column.role == "":

@@ -21,14 +21,14 @@ _AFTER = re.compile(
     r"|(?P<minus>[ \t]{0,3}[-–](?!>)))",
     re.IGNORECASE,
 )
-_KEYED = re.compile(r"[ \t]*[:=|.(\[]{0,6}[ \t]*([^\s|,;()\[\]]{1,4}?)(?=[\s|,;.)\]]|$)")
+_KEYED = re.compile(r"[ \t]*[:=|.(\[]{0,6}[ \t]*([^\s|,;()\[\]]{1,5})(?=[\s|,;)\]]|$)")
 _MINUS_ENDS = re.compile(r"[ \t]*(?:$|[,;|)\]/.\n+&]|(?:and|or|but|und|et|e|y|sowie|with|cd\d|s?ig[mgd]?\b|kappa|lambda|\())", re.I)
 _SCAN = re.compile(
     r"(?P<mark>(?<![a-zA-Z0-9])(?P<pre>s|c|cy|cyt|m|sm|ic|anti[- ]?|α)?CD(?P<num>\d{1,3})(?P<suf>[a-zA-Z]{0,12}))"
     r"|(?P<box>\[[ ]?[xX✓✔]?[ ]?\]|[☐☑☒□■✓✔]|\([xX ]\)(?!\w))"
     r"|(?P<pct>(?:[<>~≈][ \t]?=?[ \t]?)?(?:\d{1,3}(?:[.,]\d{1,3})?)(?:[ \t]?%?[ \t]?(?:-|–|to|bis|à|a|al?)[ \t]?\d{1,3}(?:[.,]\d{1,3})?)?"
     r"[ \t]?(?:%|pct\b|percent\b|per cent\b|prozent\b|v\.H\.))"
-    r"|(?P<of>(?<![\d.,])(?<!\d )\d{1,3}(?:[.,]?\d{3})?[ \t]?(?:of|out of|/|von|sur|su|de|in)[ \t]?\d{1,3}(?:[.,]?\d{3})?(?![\d/]|[.,]\d|[ ]\d))"
+    r"|(?P<of>(?<![\d.,])(?<!\d{3} )(?<![ ]\d )\d{1,3}(?:[.,]?\d{3})?[ \t]?(?:of|out of|/|von|sur|su|de|in)[ \t]?\d{1,3}(?:[.,]?\d{3})?(?![\d/]|[.,]\d|[ ]\d))"
     r"|(?P<num2>\d{1,3}(?:[.,]\d{3})+(?![\d])|\d{1,9}(?:[.,]\d{1,4})?)"
     r"|(?P<nl>\n)"
     r"|(?P<arrow>->|=>|→|⇒|-->)"
@@ -209,6 +209,7 @@ class Scanner:
         if self.legend:
             keyed = _KEYED.match(self.text, end)
             key = keyed.group(1).lower().replace("–", "-").replace("—", "-") if keyed else ""
+            key = key if key in self.legend else key.rstrip(".")
             if keyed and key in self.legend:
                 token.sign, token.end = self.legend[key], keyed.end()
                 return keyed.end()
