@@ -37,4 +37,4 @@ def read_course(text: str, lexicon: Mapping[str, Any] | None = None) -> CourseRe
     told = list(sentences(words, lists))
     for nth, sentence in enumerate(told):
         judge.read(sentence, tuple(told[max(0, nth - 1) : nth] + told[nth + 1 : nth + 2]))
-    return CourseReading(tuple(judge.found), cut or judge.judged >= TERM_CAP)
+    return CourseReading(judge.settled(), cut or judge.judged >= TERM_CAP)

@@ -59,6 +59,15 @@ class Judge:
         here = sentence.tagged("other-cancer")
         self.other_before = here and not sentence.tagged("disease")
 
+    def settled(self) -> tuple[CourseStatement, ...]:
+        """All statements; "no lymphoma" of one part does not stand beside a relapse the same report states."""
+        relapsed = any(
+            s.kind in _ACTIVE and s.certainty == "stated" and s.time == "current" and s.section != "history"
+            for s in self.found
+            if s.about == "this-disease"
+        )
+        return tuple(s for s in self.found if not (relapsed and s.kind == "no-malignancy"))
+
     def _term(self, scope: Scope, hit: Hit, term: Term) -> CourseStatement | None:
         if term.form == "abbreviation" and not self._is_abbreviation(scope, hit):
             return None

@@ -24,7 +24,15 @@ class Scope:
             gap = words.before[at]
             if gap == " ":
                 continue
-            if ";" in gap or ")" in gap or "(" in gap or " - " in gap or "\t" in gap or ":" in gap:
+            if (
+                ";" in gap
+                or ")" in gap
+                or "(" in gap
+                or " - " in gap
+                or "\t" in gap
+                or ":" in gap
+                or ".." in gap
+            ):
                 self._breaks.add(at)
             elif "," in gap or ">" in gap or "?" in gap:
                 self._commas.add(at)

@@ -71,14 +71,14 @@ def _ends(words: Words, first: int, last: int, lexicon: CourseLexicon) -> bool:
     if gap == " " or not gap.strip(" -/,'"):
         return False
     word = words.text[last]
-    stop = _STOP.match(gap.lstrip(" \"')]%")) is not None and word not in lexicon.abbreviations
+    stop = _STOP.match(gap.lstrip(" \"')]%+")) is not None and word not in lexicon.abbreviations
     if stop and ("\n" in gap or not _shortened(words, last, lexicon)):
         return True
     if "\n" not in gap:
         return False
     if _BLANK.search(gap) or _BULLET.search(gap):
         return True
-    if "," in gap or (word in lexicon.glue and not gap.strip()):
+    if "," in gap or (word in lexicon.glue and not gap.strip() and not _labelled(words, last + 1)):
         return False
     following = words.places[words.start[last + 1]] if words.places else words.start[last + 1]
     return not _continues(words, last + 1, following)
@@ -102,7 +102,12 @@ def _continues(words: Words, at: int, place: int) -> bool:
     letter = words.source[place]
     if not letter.islower():
         return False
-    return not any(
+    return not _labelled(words, at)
+
+
+def _labelled(words: Words, at: int) -> bool:
+    """Whether a line begins with a label or a first table cell."""
+    return any(
         ":" in words.after(n) or "\t" in words.after(n) for n in range(at, min(at + 3, len(words.text)))
     )
 
@@ -116,7 +121,7 @@ def _heading(words: Words, first: int, last: int, lexicon: CourseLexicon) -> tup
         if not aside:
             label.append(words.text[at])
         gap = words.after(at)
-        if ":" in gap:
+        if ":" in gap or ".." in gap:
             title = _title(label, lexicon)
             if title:
                 return at + 1, title

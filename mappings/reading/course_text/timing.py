@@ -160,7 +160,7 @@ def _opens(scope: Scope, hit: Hit, start: int) -> bool:
     if start == scope.sentence.first:
         return scope.sentence.line_start or scope.sentence.section == "findings"
     gap = scope.words.before[start]
-    return ":" in gap or " - " in gap
+    return ":" in gap or " - " in gap or ".." in gap
 
 
 def _given_for(scope: Scope, hit: Hit) -> bool:
