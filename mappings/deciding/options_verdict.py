@@ -12,12 +12,19 @@ from dataclasses import dataclass
 from mappings.deciding.options_checks import Checks
 from mappings.deciding.options_plan import CD19, MARKERS, PlannedOption, Scope, Situation, is_essential
 from mappings.deciding.options_words import Quotes, one_line
-from mappings.evaluation import Assessment, RelapseCategory, Route
+from mappings.evaluation import Assessment, Branch, RelapseCategory, Route
 from mappings.facts import AntigenState, SafetyFact
 from mappings.loading import AgeLimit
 
 _CHECKPOINT = "checkpoint-inhibitor"
 _OPEN = frozenset({Route.CONSIDER, Route.SPECIALIST, Route.NEEDS_RESULT})
+
+
+_T_CELL_WHY = {
+    "testing": "New T-cell malignancy after CAR T: tissue decides; report it and test for the transgene"
+}
+_T_CELL_ELSE = "New T-cell malignancy after CAR T: valid in any case"
+_TARGET_OPEN = "Needs product and target of the CAR T cells first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,8 @@ def judge(
     planned: PlannedOption, assessment: Assessment, situation: Situation, quotes: Quotes, checks: Checks
 ) -> Verdict:
     """The route of an option: first what rules it out, then what is missing, then what narrows it."""
+    if assessment.branch is Branch.T_CELL_MALIGNANCY:
+        return Verdict(planned.route, _T_CELL_WHY.get(planned.option.kind, _T_CELL_ELSE), "7.2")
     notes = _notes(planned, quotes, assessment)
     verdict = (
         _closed(planned, situation, quotes)
@@ -41,7 +50,7 @@ def judge(
         or (_by_age(planned, assessment, situation) if planned.limits else None)
         or _by_absent_target(planned, quotes)
         or (_by_missing_marker(planned, checks) if planned.markers else None)
-        or _by_missing_target(planned, quotes)
+        or _by_missing_target(planned, assessment, quotes)
         or _standing(planned, assessment, situation, quotes, checks)
     )
     return Verdict(verdict.route, verdict.why, verdict.rule, notes) if notes else verdict
@@ -141,10 +150,11 @@ def _by_missing_marker(planned: PlannedOption, checks: Checks) -> Verdict | None
     return None
 
 
-def _by_missing_target(planned: PlannedOption, quotes: Quotes) -> Verdict | None:
+def _by_missing_target(planned: PlannedOption, assessment: Assessment, quotes: Quotes) -> Verdict | None:
     if planned.route is Route.NEEDS_RESULT and CD19 in planned.present:
-        rule = "CD-7"
-        return Verdict(Route.NEEDS_RESULT, f"Needs a CD19 result: {quotes.gap(CD19)}", rule)
+        if _target_open(assessment) and quotes.state(CD19) is not AntigenState.UNKNOWN:
+            return Verdict(Route.NEEDS_RESULT, f"{_TARGET_OPEN}: {quotes.of(CD19)}", "11.7")
+        return Verdict(Route.NEEDS_RESULT, f"Needs a CD19 result: {quotes.gap(CD19)}", "CD-7")
     for antigen in planned.axis:
         if quotes.state(antigen) is AntigenState.UNKNOWN:
             return Verdict(Route.NEEDS_RESULT, f"Needs a {antigen} result: {quotes.gap(antigen)}", "CD-9")
@@ -170,26 +180,36 @@ def _standing(
         return Verdict(route, said, "6.4")
     if axis:
         return Verdict(route, f"{quotes.of(axis[0])}. {_without_axis(planned)}", "CD-9")
-    return _by_cd19(planned, route, situation, quotes)
+    return _by_cd19(planned, route, assessment, situation, quotes)
 
 
 def _without_axis(planned: PlannedOption) -> str:
     return planned.reason.split(" A missing CD19 result")[0]
 
 
-def _by_cd19(planned: PlannedOption, route: Route, situation: Situation, quotes: Quotes) -> Verdict:
+def _target_open(assessment: Assessment) -> bool:
+    """CAR T cells were given, their target is not recorded (rules 11.7)."""
+    return assessment.category is RelapseCategory.INSUFFICIENT_DATA
+
+
+def _by_cd19(
+    planned: PlannedOption, route: Route, assessment: Assessment, situation: Situation, quotes: Quotes
+) -> Verdict:
     option = planned.option
     if option.kind in ("clinical-trial", "supportive"):
         return Verdict(route, planned.reason, "EN-4")
     if option.kind == "testing":
-        unknown = situation.category is RelapseCategory.CD19_UNKNOWN
-        said = f"{planned.reason.rstrip('.')}: {quotes.gap(CD19)}" if unknown else planned.reason
-        return Verdict(route, said if not _outside(planned, situation) else planned.reason, "EN-4")
+        missing = quotes.state(CD19) is AntigenState.UNKNOWN and not _outside(planned, situation)
+        missing = missing and situation.category is RelapseCategory.CD19_UNKNOWN
+        said = f"{planned.reason.rstrip('.')}: {quotes.gap(CD19)}" if missing else planned.reason
+        return Verdict(route, said, "EN-4")
     if CD19 in planned.present:
         rule = "CD-4" if situation.category is RelapseCategory.CD19_LOW_OR_PARTIAL else "CD-1"
         return Verdict(route, f"{quotes.of(CD19)}. {planned.reason}", rule)
     if planned.by_protocol:
         said = "; ".join(quotes.of(antigen) for antigen in planned.by_protocol)
+        if CD19 in planned.by_protocol and _target_open(assessment):
+            return Verdict(route, f"CAR T target not recorded; {said}", "11.7")
         return Verdict(route, f"{planned.reason} {said}", "11.17" if option.kind == _CHECKPOINT else "9.5")
     return Verdict(route, f"{planned.reason.rstrip('.')} ({quotes.of(CD19)})", "9.4")
 

@@ -315,6 +315,15 @@ def test_outside_the_rule_set(changes: dict[str, Any]) -> None:
     assert all(option.no_evidence and not option.evidence and option.notes for option in found.values())
 
 
+def test_t_cell_malignancy_asks_for_tissue_and_transgene() -> None:
+    """7: tissue, report, transgene test; no word of CD19."""
+    for category in (C.NO_RELAPSE, C.CD19_UNKNOWN, C.CD19_NEGATIVE):
+        found = match(case(category, branch=Branch.T_CELL_MALIGNANCY))
+        assert "transgene" in found["rebiopsy-antigen-testing"].why
+        assert {option.rule for option in found.values()} == {"7.2"}
+        assert not any("CD19" in option.why for option in found.values())
+
+
 def test_richter_by_analogy() -> None:
     """11.16: LBCL options as specialist, without figures; nothing becomes freer than in LBCL."""
     plain = match(case(C.CD19_NEGATIVE, cd20=UNK))
@@ -356,6 +365,12 @@ def test_infusion_with_unknown_target() -> None:
     open_target = case(C.INSUFFICIENT_DATA, anchor=None, antigens=case(C.CD19_POSITIVE).antigens)
     found = match(open_target, facts)
     assert {found[name].route for name in CD19_NEEDED} == {Route.NEEDS_RESULT}
+    assert {found[name].rule for name in CD19_NEEDED} == {"11.7"}
+    assert found["loncastuximab-tesirine"].why.startswith(
+        "Needs product and target of the CAR T cells first: CD19"
+    )
+    assert found["pd1-blockade"].why.startswith("CAR T target not recorded; CD19 positive")
+    assert not found["rebiopsy-antigen-testing"].why.endswith("2025")
     assert found["glofitamab"].route is Route.CONSIDER
     assert match(replace(open_target, confirmation=Certainty.NONE), facts) == {}
 
