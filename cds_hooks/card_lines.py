@@ -70,7 +70,7 @@ def result_lines(assessment: Assessment) -> list[str]:
             open_.setdefault(_why_unknown(view), []).append(view.antigen.value)
         else:
             settled.setdefault(_place(view.results[0]), []).append(_finding(view))
-    lines = [f"On {place}: {', '.join(found)}." for place, found in settled.items()]
+    lines = [f"Reported on {place}: {', '.join(found)}." for place, found in settled.items()]
     return [*lines, *loose, *(f"{all_of(names)} unknown: {because}" for because, names in open_.items())]
 
 
@@ -78,7 +78,7 @@ def _place(result: AntigenResult) -> str:
     specimen = plain(result.specimen_text, 50) or _SPECIMEN_WORDS[result.specimen]
     verb = "issued" if result.collected_is_bound else "collected"
     day = f"{verb} {result.collected.display()}" if result.collected else "date not known"
-    return f"{specimen} ({day})"
+    return f"{specimen}, {day}"
 
 
 def _measure(results: tuple[AntigenResult, ...]) -> str:

@@ -192,9 +192,7 @@ def _relapse_extras(assessment: Assessment) -> list[str]:
         extras.append("Repeat biopsy with CD19 would settle it.")
     elif assessment.category is not RelapseCategory.LINEAGE_SWITCH:
         cd20 = assessment.antigen(Antigen.CD20)
-        if cd20.state is AntigenState.UNKNOWN:
-            extras.append("Unknown: CD20.")
-        else:
+        if cd20.state is not AntigenState.UNKNOWN:
             extras.append(f"CD20 {lines.STATE_WORDS[cd20.state]}.")
     extras += [f"Missing: {words}." for words in lines.missing_words(assessment)[:1]]
     return extras

@@ -56,4 +56,6 @@ def prefetch_templates() -> dict[str, str]:
 
 def words_of(resource_type: str) -> str:
     """How a resource type is called to a clinician; the type's own name where it is none of ours."""
+    if resource_type == "Unreadable":
+        return "entries whose type could not be read"
     return next((need.words for need in NEEDS if need.type == resource_type), resource_type)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,26 @@ def test_no_full_collection_falls_into_a_call(server: Running) -> None:
         connection.sendall(request("GET", "/metrics", b""))
         text = receive(connection)[2].decode()
     assert "postcart_full_collections_inside_calls_total 0\n" in text
+
+
+def test_calls_for_several_patients_at_once_never_mix(server: Running) -> None:
+    """Interleaved calls over many connections: each answer is the one its own chart gets alone (hazard H-02)."""
+    bodies = [path.read_bytes() for path in sorted(REQUESTS.glob("*.json"))]
+
+    def said(body: bytes) -> tuple[str, list[tuple[str, str]]]:
+        with server.connect() as connection:
+            connection.sendall(request("POST", PATH, body, JSON))
+            status, _, answer = receive(connection)
+        assert status == 200
+        found = json.loads(answer)
+        cards = [(card["summary"], card["detail"]) for card in found["cards"]]
+        return found["extension"]["org.postcart"]["category"], cards
+
+    alone = [said(body) for body in bodies]
+    turns = [number % len(bodies) for number in range(200)]
+    with ThreadPoolExecutor(12) as pool:
+        together = list(pool.map(lambda turn: said(bodies[turn]), turns))
+    assert together == [alone[turn] for turn in turns]
 
 
 def test_log_lines_are_json_without_patient_data(server: Running) -> None:
