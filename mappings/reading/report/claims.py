@@ -50,7 +50,10 @@ class Story:
     bare_percent: bool = False
     last: list[Claim] = field(default_factory=list)
     two: bool = False
+    specimen: str = ""
     mrd: str = ""
+    mrd_spans: list[tuple[int, int]] = field(default_factory=list)
+    past_spans: list[tuple[int, int]] = field(default_factory=list)
     large: bool = False
     legend: dict[str, str] = field(default_factory=dict)
     scale: tuple[Step, ...] = ()
@@ -58,6 +61,10 @@ class Story:
     mfi: bool = False
     denominator: float = 0.0
     mrd_text: bool = False
+
+    def past_at(self, position: int) -> bool:
+        """Whether a place in the text speaks of the past or of another specimen."""
+        return any(a <= position < b for a, b in self.past_spans)
 
     def mention(self, antigen: str, why: str, start: int, end: int) -> None:
         """Notes an antigen that was named without a usable result."""
@@ -83,6 +90,9 @@ def sentences_of(tokens: list[Token], lines: list[Line], text: str, words: Words
             close(at)
             at, first = at + 1, True
         if token.kind == "nl":
+            close(at)
+        elif token.text == "?" and index and tokens[index - 1].kind not in ("m", "w") and text[token.end : token.end + 1] == " " and text[token.end + 1 : token.end + 2].isupper():
+            current.append(token)
             close(at)
         elif token.text == "." and _stops(tokens, index, text, words):
             close(at)
@@ -133,6 +143,7 @@ def read_sentence(sentence: Sentence, story: Story) -> None:
     if story.legend:
         _legend(tokens, story.legend)
     _choices(tokens)
+    _answered(tokens, story.words)
     _group(sentence)
     dropped = _drop_names(tokens, sentence, story)
     _verbs(tokens, dropped)
@@ -140,6 +151,8 @@ def read_sentence(sentence: Sentence, story: Story) -> None:
     pairs = pairs_of(tokens, dropped)
     times = _times(sentence, story)
     _denominator(tokens, story)
+    if "past" in times.values() and "now" not in times.values():
+        story.past_spans.append((tokens[0].start, tokens[-1].end))
     _method(tokens, story, sentence)
     made: list[Claim] = []
     others = any(p.values or p.token.sign for p in pairs)
@@ -241,6 +254,22 @@ def _choices(tokens: list[Token]) -> None:
             if not marked:
                 options[0].kind = "mask"
         start = stop
+
+
+def _answered(tokens: list[Token], words: Words) -> None:
+    """A question answered on the same line: "Does the tumour express CD19? No"."""
+    if tokens[0].text not in words.question_openers:
+        return
+    at = next((i for i, t in enumerate(tokens) if t.text == "?" or t.sign == "unk" and t.kind == "m"), -1)
+    reply = tokens[at + 1] if 0 <= at < len(tokens) - 1 else None
+    if reply is None or reply.text not in words.yes | words.no:
+        return
+    lacking = any(t.kind in ("op_neg", "neg") for t in tokens[: at + 1])
+    for token in tokens[: at + 1]:
+        if token.kind in ("op_neg", "neg", "op_pos", "pos", "wpos", "hedge", "negator", "verbpos"):
+            token.kind = "w"
+        token.sign = "" if token.sign == "unk" else token.sign
+    reply.kind = "pos" if (reply.text in words.yes) != lacking else "neg"
 
 
 def _boxes(tokens: list[Token]) -> None:
@@ -370,6 +399,8 @@ def _malignancy(sentence: Sentence, story: Story) -> None:
     if sentence.section in ("history", "plan", "therapy", "panel", "legend"):
         return
     tokens = sentence.tokens
+    if _elsewhere(sentence, story):
+        return
     kinds = [t.kind for t in tokens]
     if "mrdw" in kinds:
         story.mrd_text = True
@@ -385,11 +416,17 @@ def _malignancy(sentence: Sentence, story: Story) -> None:
                 continue
         if kind == "absent" or (kind == "nonefound" and set(kinds[:index]) & {"mal", "dx"} and not set(kinds[:index]) & {"norm"}):
             story.absent.append((token.start, token.end))
+            if token.text.startswith(("mrd", "no mrd", "undetectable mrd", "emr")):
+                story.mrd = "negative"
+                story.mrd_spans.append((token.start, token.end))
         elif kind == "history":
             past = True
         elif kind == "current":
             past = False
         elif kind in ("mal", "mrdpos") or kind == "dx":
+            if kind == "mrdpos" and not past:
+                story.mrd = "positive"
+                story.mrd_spans.append((token.start, token.end))
             group = sentence.group_kinds[sentence.groups[index]]
             hedged = bool(group & {"hedge", "pending"}) and kind != "mrdpos"
             negated = any(k in ("negator", "op_neg", "absent") for k in kinds[max(0, index - 3) : index])
@@ -445,6 +482,21 @@ def _year_of_past(tokens: list[Token], year: Token) -> bool:
     return before is not None and (before.kind in ("prep", "dx", "and") or before.text in ("(", "since", "in", "from", "dated", ","))
 
 
+def _elsewhere(sentence: Sentence, story: Story) -> bool:
+    """Whether a line opens with another specimen than the one reported (narrative rule 3)."""
+    if not sentence.first or not story.specimen:
+        return False
+    for token in sentence.tokens[:2]:
+        kind = story.words.specimens.get(token.text.split(" ")[0], "")
+        if kind in ("csf", "marrow", "blood") and kind != story.specimen:
+            return True
+        if token.text == "contralateral":
+            return True
+        if token.kind == "m" or token.text == ":":
+            break
+    return False
+
+
 def _mrd(tokens: list[Token], kinds: list[str], story: Story) -> None:
     at = kinds.index("mrdw")
     for index in range(at + 1, min(len(tokens), at + 9)):
@@ -454,17 +506,19 @@ def _mrd(tokens: list[Token], kinds: list[str], story: Story) -> None:
         if kind in ("neg", "nonefound") or (kind == "pct" and token.hi < 0.011 and token.text[0] in "<0"):
             story.absent.append((tokens[at].start, token.end))
             story.mrd = "negative"
+            story.mrd_spans.append((tokens[at].start, token.end))
             return
         if kind == "pos" or kind == "pct":
             story.present.append((tokens[at].start, token.end, True))
             story.mrd = "positive"
+            story.mrd_spans.append((tokens[at].start, token.end))
             return
 
 
 def _times(sentence: Sentence, story: Story) -> dict[int, str]:
     """Past or present for every group of the sentence (narrative rule 3)."""
     out: dict[int, str] = {}
-    running = "past" if sentence.section == "history" or story.carried_past else ""
+    running = "past" if sentence.section == "history" or story.carried_past or _elsewhere(sentence, story) else ""
     seen_marker = comparing = False
     deep = 0
     for token, group in zip(sentence.tokens, sentence.groups, strict=True):
@@ -596,6 +650,8 @@ def _mode(pair: Pair, claim: Claim, sentence: Sentence, kinds: set[str], groups:
         return
     if pair.void or kinds & {"nonefound"} or {t.kind for t in sentence.tokens} & {"nonefound"} and claim.pop == "mal":
         claim.value, claim.reason = "unk", "no-malignancy"
+    elif pair.token.sign and claim.pop != "mal" and _share_of_all(pair, sentence):
+        claim.value, claim.reason = "unk", "count"
     elif pair.token.sign and _selecting(pair, sentence):
         claim.value, claim.reason, claim.mention = "unk", "panel", True
     elif "artefact" in kinds or _failing_control(pair, sentence):
@@ -638,6 +694,13 @@ def _taken_back(pair: Pair, claim: Claim, sentence: Sentence) -> bool:
         claim.value, claim.reason, claim.strong, claim.mention = "unk", "withdrawn", True, False
         return True
     return False
+
+
+def _share_of_all(pair: Pair, sentence: Sentence) -> bool:
+    """A signed marker that names cells which are then counted: "CD19+ cells 0.0 % of lymphocytes"."""
+    following = sentence.tokens[pair.index + 1 : pair.index + 5]
+    named = following[:1] and (following[0].text in ("cells", "b", "events") or following[0].kind == "cells")
+    return bool(named) and any(t.kind in ("pct", "num") for t in following)
 
 
 def _selecting(pair: Pair, sentence: Sentence) -> bool:

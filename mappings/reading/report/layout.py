@@ -14,6 +14,8 @@ _KEY_HEAD = re.compile(r"(?<=[.;] )([A-Za-z]{3,12})(?=:[ ])")
 _ALONE = re.compile(r"(?:%[ ]?)?(?:s|c|cy)?CD\d{1,3}[a-zA-Z]?[ ]?[:%]?", re.IGNORECASE)
 _VALUE_LINE = re.compile(r"[<>]?[ ]?\d{1,3}(?:[.,]\d+)?[ ]?%?|[+-]{1,3}|[a-zA-Z]{3,14}(?:[ ][a-z]{3,12})?")
 _RESULT_LABEL = re.compile(r"(?:result|value|ergebnis|befund|résultat|risultato|resultado)[ ]?:", re.IGNORECASE)
+_DANGLING = re.compile(r"\b(?:with|and|but|shows?|showing)[ ][a-zA-Z]{3,12}$")
+_MARKED = re.compile(r"(?:s|c|cy)?CD\d", re.IGNORECASE)
 _INNER = re.compile(r"\((?:[^()\n]{0,12}[:=])?[ ]?[0-4]\+?[ ]?=?[ ]?[a-z]{2,12},[ ][^()\n]{3,90}\)", re.IGNORECASE)
 _YEARS = re.compile(r"\b(?:19|20)\d\d\b")
 _OPENERS = frozenset("and or but for of the with by in on to is are was were not no as than at a an from und oder für mit der "
@@ -44,9 +46,12 @@ def soft_wraps(text: str) -> frozenset[int]:
     soft: set[int] = set()
     lines = text.split("\n")
     offset = 0
+    width = max(map(len, lines))
+    full = [(a, b) for a, b in zip(lines, lines[1:], strict=False) if _fills(a, b, width)]
+    width = width if sum(b.lstrip()[:1].islower() for _, b in full) >= 1 else 10**6
     for here, following in zip(lines, lines[1:], strict=False):
         offset += len(here)
-        if _wraps(here, following):
+        if _wraps(here, following) or _fills(here, following, width):
             soft.add(offset)
         offset += 1
     return frozenset(soft)
@@ -61,6 +66,8 @@ def _wraps(here: str, following: str) -> bool:
     last, first = _LAST.search(left[-30:]), _FIRST.match(right)
     if last and last.group(1).lower() in _OPENERS and " " in left.strip():
         return True
+    if _DANGLING.search(left) and _MARKED.match(right):
+        return True
     if left.count("(") > left.count(")") and right[0] not in "-*":
         return True
     if first is None:
@@ -73,7 +80,17 @@ def _wraps(here: str, following: str) -> bool:
     if word in ("and", "or", "but", "und", "et", "oder", "ou", "y", "ed"):
         return True
     wide = _COLUMNS.search(right) or _COLUMNS.search(left.strip())
-    return word[0].islower() and not wide and len(left) >= 45 and following[:1] == here[:1] and ":" not in right[:25]
+    return word[0].islower() and not wide and len(left) >= 45 and following[:1].isspace() == here[:1].isspace() and ":" not in right[:25]
+
+
+def _fills(here: str, following: str, width: int) -> bool:
+    """Whether a line was full: the next word would not have fitted, and the sentence has not ended."""
+    left, right = here.rstrip(), following.strip()
+    if not (44 <= len(left) and 50 <= width <= 132) or not right or left[-1] in ".:!?" or _BULLET.match(following):
+        return False
+    if len(left) + 1 + len(right.split(" ", 1)[0]) <= width or _COLUMNS.search(right) or _COLUMNS.search(left.strip()):
+        return False
+    return following[:1].isspace() == here[:1].isspace() and ":" not in right[:22]
 
 
 def words_head(line: str) -> bool:

@@ -28,9 +28,11 @@ _DOTTED_CD = re.compile(r"\bC\.[ ]?D\.[ ]?(?=\d)", re.IGNORECASE)
 
 
 _STRUCK = re.compile(r"<(s|del|strike)>[^<>]{0,200}</(?:s|del|strike)>", re.IGNORECASE)
+_BLANK_LINES = re.compile(r"\n(?:[ \t\r]{0,40}\n)+")
+_SINGLE = re.compile(r"[^\n\r]\r?\n[^\n\r]")
 _OPTION = re.compile(r"<option(?![^<>]{0,80}\b(?:selected|checked))[^<>]{0,80}>[^<>]{0,80}</option>|<option[^<>]{0,80}>[^<>\w]{0,6}(?:choose|select)[^<>]{0,30}</option>", re.IGNORECASE)
 _RTF = re.compile(r"\\([a-z]{1,12})-?\d{0,6}[ ]?|[{}]")
-_PAGE = re.compile(r"\n[^\n]{0,60}\b(?:page|seite|pagina|página)[ ]\d{1,3}[ ]?(?:of|/|von|sur|di|de)[ ]?\d{1,3}\b[^\n]{0,60}(?=\n)|\n[ \t]{0,60}-[ ]?\d{1,3}[ ]?-[ \t]{0,20}(?=\n)", re.IGNORECASE)
+_PAGE = re.compile(r"\n[^\n]{0,60}\b(?:page|seite|pagina|página)[ ]\d{1,3}[ ]?(?:of|/|von|sur|di|de)[ ]?\d{1,3}\b[^\n]{0,60}\n|\n[ \t]{0,60}-[ ]?\d{1,3}[ ]?-[ \t]{0,20}\n", re.IGNORECASE)
 _CHAIN = re.compile(
     r"\bCDs?[ ]?\d{1,3}(?:[+-]|neg|pos)?(?:(?:/|,[ ]?)(?:CD)?\d{1,3}(?:[+-]|neg|pos)?(?![\d%.,]\d|[ ]?%|\w)){1,8}"
     r"(?:[ ](?:and|or|und|oder|et|ou|y|e|o)[ ]\d{1,3}(?![\d%.,]\d|[ ]?%|\w))?|\bCDs?[ ]?\d{1,3}[ ](?:and|or|und|et|y|e)[ ](?:19|20|22)(?![\d%.,]|[ ]?%|[ ]?\w)", re.IGNORECASE)
@@ -110,6 +112,7 @@ def normalise(text: str, wrap_words: frozenset[str]) -> Plain:
         return ("-" if word.lower() in wrap_words else "") + word
 
     text = text.translate(_TRANSLATE)
+    marked = "<br" in text.lower() or "</" in text
     steps: tuple[tuple[bool, re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
         ("<" in text, _STRUCK, lambda m: ""),
         ("<option" in text, _OPTION, lambda m: ""),
@@ -117,7 +120,8 @@ def normalise(text: str, wrap_words: frozenset[str]) -> Plain:
         ("<" in text, _TAG, _tag),
         ("&" in text, _ENTITY, _entity),
         (True, _LINE_END, _blank),
-        (True, _PAGE, lambda m: ""),
+        (marked or "\n\n" in text and not _SINGLE.search(text), _BLANK_LINES, lambda m: "\n"),
+        (True, _PAGE, lambda m: " "),
         ("-" in text, _WRAPPED_WORD, join),
         ("\n" in text, _CUT_WORD, lambda m: m.group(1)),
         (True, _DOTTED_CD, lambda m: "CD"),

@@ -321,6 +321,8 @@ def _assign(
             else:
                 pair.values.append(Value("neg", negator, "negator", "", "prefix"))
                 pair.values += [v for v in values if v.state == "unk"]
+        elif values and len(run) == 1 and _contradicts(values, carried, before):
+            pair.values.append(Value("unk", values[0].index, "openw", values[0].pop))
         elif values:
             pair.values += values
             if carried and all(v.state == "pos" for v in values) and carried[0].state == "low":
@@ -335,6 +337,12 @@ def _assign(
             pair.listed = True
         if pair is tail or pair in spread:
             pair.values += [v for v in suffix if v.how == "later"]
+
+
+def _contradicts(values: list[Value], carried: list[Value], before: _Gap) -> bool:
+    """An operator right before the one marker and a word after it that says the opposite."""
+    own = [v for v in carried if v.kind in ("op_neg", "op_pos") and any(v.index == i for i, _ in before.tokens)]
+    return bool(own) and {own[0].state, values[0].state} == {"pos", "neg"}
 
 
 def _respectively(run: list[Pair], suffix: list[Value], after: _Gap) -> None:

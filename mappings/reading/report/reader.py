@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from mappings.facts import Antigen, Method
+from mappings.facts import Antigen, Method, SpecimenKind
 from mappings.reading.report.claims import Story, read_sentence, sentences_of
+from mappings.reading.report.about import describe
 from mappings.reading.report.layout import legend_of, lines_of, soft_wraps
 from mappings.reading.report.model import ReportReading
 from mappings.reading.report.normal import normalise
@@ -34,6 +36,7 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
     if tables.used or keys:
         tokens = _outside(tokens, tables.used + keys)
     story = Story(words, claims=tables.claims, legend=legend)
+    story.specimen = specimen if specimen != SpecimenKind.UNSPECIFIED.value else ""
     story.bare_percent = bool(_BARE_PERCENT.search(plain.text))
     story.two = any(t.kind == "second" and t.text.startswith(("two", "both", "composite")) for t in tokens)
     story.large = bool(_BIG.search(plain.text))
@@ -43,8 +46,9 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
     for sentence in sentences_of(tokens, lines, plain.text, words):
         read_sentence(sentence, story)
     malignancy = malignancy_of(story)
+    about = describe(plain, original, story, words)
     findings = {a: resolve(story, a, malignancy, plain, original) for a in Antigen}
-    return ReportReading(findings, malignancy, cut=cut)
+    return replace(about, findings=findings, malignancy=malignancy, cut=cut)
 
 
 def _outside(tokens: list[Token], used: list[tuple[int, int]]) -> list[Token]:

@@ -65,6 +65,8 @@ def cells_of(text: str, start: int) -> list[Cell]:
         if out and not out[-1].text and text.rstrip().endswith("|"):
             out.pop()
         return out
+    if text.count(";") >= 2 and "; " not in text and "\t" not in text:
+        return cells_of(text.replace(";", "|"), start)
     at = 0
     for gap in [*_GAPS.finditer(text), None]:
         stop = gap.start() if gap else len(text)
@@ -98,6 +100,7 @@ def _is_marker(cell: Cell) -> str:
 
 
 def _block(block: list[tuple[int, str, list[Cell]]], text: str, words: Words, legend: dict[str, str], out: TableReading) -> None:
+    block = _marker_first(block)
     marked = [bool(_is_marker(cells[0])) for _, _, cells in block]
     wide = [sum(1 for c in cells[1:] if _BARE.fullmatch(c.text)) if not any(_is_marker(c) and not _BARE.fullmatch(c.text) for c in cells[1:]) else 0 for _, _, cells in block]
     if max(wide) >= 2 and not marked[wide.index(max(wide))]:
@@ -128,6 +131,18 @@ def _block(block: list[tuple[int, str, list[Cell]]], text: str, words: Words, le
         column.start -= block[top - 1][0]
         column.end -= block[top - 1][0]
     _rows(block, top, columns, barred and len(head) == len(block[top][2]), words, legend, out, text)
+
+
+def _marker_first(block: list[tuple[int, str, list[Cell]]]) -> list[tuple[int, str, list[Cell]]]:
+    """Barred rows with the marker in a later column, turned so that it stands first."""
+    widest = min(len(cells) for _, _, cells in block)
+    if any("|" not in line and ";" not in line for _, line, _ in block):
+        return block
+    for at in range(1, widest):
+        count = sum(bool(_is_marker(cells[at])) for _, _, cells in block)
+        if count * 2 >= len(block) and not any(_is_marker(c) for _, _, cells in block for c in cells[:at]) and count >= 2:
+            return [(offset, line.replace(";", "|"), [cells[at], *cells[:at], *cells[at + 1 :]]) for offset, line, cells in block]
+    return block
 
 
 def _rows(

@@ -50,6 +50,12 @@ class Words:
     glued: Mapping[str, str]
     prefilter: re.Pattern[str]
     prior_heads: frozenset[str]
+    question_openers: frozenset[str]
+    yes: frozenset[str]
+    no: frozenset[str]
+    specimens: Mapping[str, str]
+    lineages: Mapping[str, str]
+    integrated: frozenset[str]
     fuzzy: Mapping[str, str]
     policy: Policy
     cache: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
@@ -143,6 +149,12 @@ def compile_words(lexicon: Mapping[str, Any]) -> Words:
         abbreviations=frozenset(words["abbreviations"]),
         glued=dict(words["glued"]),
         prefilter=re.compile(rf"(?<!\d)(?:{numbers})(?!\d)|" + "|".join(loose), re.IGNORECASE),
+        question_openers=frozenset(words["question_openers"]),
+        yes=frozenset(words["yes"]),
+        no=frozenset(words["no"]),
+        specimens={w: k for k, names in words["specimens"].items() for w in names},
+        lineages={w: k for k, names in words["lineages"].items() for w in names},
+        integrated=frozenset(words["integrated"]),
         prior_heads=frozenset(words["prior_heads"]),
         fuzzy=_misspelt(words["fuzzy"]),
         policy=Policy(**{k: v for k, v in policy.items() if k != "about"}),
