@@ -6,7 +6,7 @@ from datetime import datetime
 
 from cds_hooks.names import CardNames
 from cds_hooks.needs import words_of
-from cds_hooks.plain import all_of, listed, plain, sentence, upper_first
+from cds_hooks.plain import all_of, plain, sentence, upper_first
 from mappings.dates import ClinicalDate, parse_date
 from mappings.evaluation import AntigenView, Assessment, Branch, Evaluation
 from mappings.facts import (
@@ -16,11 +16,9 @@ from mappings.facts import (
     CarTInfusion,
     Certainty,
     Method,
-    Remark,
     SpecimenKind,
 )
 
-MAX_REMARKS = 3
 _ANTIGENS = tuple(antigen.value for antigen in Antigen)
 
 STATE_WORDS = {
@@ -163,24 +161,9 @@ def infusion_line(infusion: CarTInfusion | None, names: CardNames) -> str:
         notes.append("dose may be incomplete")
     if infusion.split_doses:
         notes.append("split doses: day counted from the first, order of events from the last")
+    when = f" {infusion.first.display()}" if infusion.first else ", date not known"
     tail = f"; {'; '.join(notes)}" if notes else ""
-    return f"{upper_first(names.infusion(infusion))} infused {shown_date(infusion.first)}{tail}."
-
-
-def remark_line(label: str, remarks: tuple[Remark, ...]) -> str:
-    """`Set aside: …` or `Conflict: …`, the first few in words and the number of the rest."""
-    if not remarks:
-        return ""
-    about: dict[str, list[str]] = {}
-    for remark in remarks:
-        about.setdefault(plain(remark.reason, 140).rstrip(" ."), []).append(plain(remark.about, 60))
-    words = []
-    for reason, names in about.items():
-        named = listed([name for name in names if name])
-        words.append(f"{named}: {reason}" if named and not reason.startswith(named) else reason)
-    rest = len(words) - MAX_REMARKS
-    more = f"; {rest} more" if rest > 0 else ""
-    return f"{label}: {'; '.join(words[:MAX_REMARKS])}{more}."
+    return f"{upper_first(names.infusion(infusion))} infused{when}{tail}."
 
 
 def missing_words(assessment: Assessment) -> list[str]:

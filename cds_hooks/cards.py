@@ -11,6 +11,7 @@ from cds_hooks.card_options import option_lines
 from cds_hooks.extension import NAME, extension
 from cds_hooks.names import CardNames
 from cds_hooks.plain import plain
+from cds_hooks.remark_words import remark_line
 from mappings.evaluation import Assessment, Branch, Evaluation, RelapseCategory
 from mappings.facts import Antigen, AntigenState, Certainty
 
@@ -114,15 +115,15 @@ def _relapse_card(evaluation: Evaluation, names: CardNames) -> Card:
     infusion = lines.infusion_line(assessment.anchor, names)
     prompt = _testing_line(assessment)
     items = [
-        lines.remark_line("Set aside", assessment.set_aside),
-        lines.remark_line("Conflict", assessment.conflicts),
+        remark_line("Set aside", assessment.set_aside),
+        remark_line("Conflict", assessment.conflicts),
         *prompt,
         *lines.missing_lines(assessment, bool(prompt)),
         *lines.unseen_lines(evaluation),
         lines.monitoring_line(evaluation),
         *option_lines(evaluation, names),
-        lines.remark_line("Not readable", assessment.unread),
-        lines.remark_line("Note", tuple(one for one in assessment.remarks if one.code != "invalid")),
+        remark_line("Not readable", assessment.unread),
+        remark_line("Note", tuple(one for one in assessment.remarks if one.code != "invalid")),
     ]
     switch = assessment.category is RelapseCategory.LINEAGE_SWITCH
     return Card(
@@ -244,11 +245,11 @@ def _gap_card(evaluation: Evaluation, names: CardNames) -> Card:
         *unseen,
         *lines.missing_lines(assessment, False),
         *todo,
-        lines.remark_line("Set aside", assessment.set_aside),
-        lines.remark_line("Conflict", assessment.conflicts),
+        remark_line("Set aside", assessment.set_aside),
+        remark_line("Conflict", assessment.conflicts),
         lines.monitoring_line(evaluation),
         *option_lines(evaluation, names),
-        lines.remark_line("Not readable", assessment.unread),
+        remark_line("Not readable", assessment.unread),
     ]
     results = [line for line in lines.result_lines(assessment) if any(v.results for v in assessment.antigens)]
     extras = [" ".join(unseen[:1])] if unseen else []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cds_hooks import card_lines as lines
 from cds_hooks.names import card_names
+from cds_hooks.remark_words import remark_sentence
 from mappings.evaluation import Evaluation, OptionMatch, RelapseCategory, Route
 from mappings.facts import Remark
 from smart_app.figures import boxed_lines, citation_line, figure_lines
@@ -109,8 +110,7 @@ def _gaps(rows: list[str], evaluation: Evaluation) -> None:
 
 def _remark(remark: Remark) -> str:
     where = f" [{remark.source.reference}]" if remark.source else ""
-    about = f"{remark.about}: " if remark.about else ""
-    return f"{about}{remark.reason}{where}"
+    return f"{remark_sentence(remark)}{where}"
 
 
 def _course(rows: list[str], evaluation: Evaluation) -> None:
