@@ -217,12 +217,13 @@ def test_hostile_markup_takes_linear_time(content_type: str, unit: str) -> None:
         data = packed(head + unit * times)
         best = 9.0
         for _ in range(2):
-            begun = time.perf_counter()
+            begun = time.process_time()
             attachment_text(content_type, data)
-            best = min(best, time.perf_counter() - begun)
+            best = min(best, time.process_time() - begun)
         return best
 
-    assert seconds(60_000) <= 2.3 * seconds(30_000) + 0.05
+    # Other work on the machine may disturb one measurement, not three.
+    assert any(seconds(60_000) <= 2.3 * seconds(30_000) + 0.05 for _ in range(3))
 
 
 def test_a_huge_character_number_is_no_error() -> None:

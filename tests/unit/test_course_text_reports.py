@@ -233,13 +233,14 @@ def test_time_grows_with_length_only(unit: str) -> None:
         text = (unit * (size // len(unit) + 1))[:size]
         best = 9.0
         for _ in range(2):
-            begun = time.perf_counter()
+            begun = time.process_time()
             read_course(text)
-            best = min(best, time.perf_counter() - begun)
+            best = min(best, time.process_time() - begun)
         return best
 
     read_course("relapse")
-    assert seconds(120_000) <= 2.3 * seconds(60_000) + 0.05
+    # Other work on the machine may disturb one measurement, not three.
+    assert any(seconds(120_000) <= 2.3 * seconds(60_000) + 0.05 for _ in range(3))
 
 
 def test_a_very_long_text_is_read_at_its_head_and_marked() -> None:

@@ -53,7 +53,8 @@ class Judge:
         relapsed = any(s.kind in _ACTIVE and s.time == "current" and s.certainty == "stated" for _, s in said)
         if absent and not relapsed:
             self.found.append(absent)
-        for score in deauville_scores(self.words, sentence, self.lexicon):
+        for score in deauville_scores(self.words, sentence, self.lexicon) if self.judged < TERM_CAP else ():
+            self.judged += 1
             change = change_beside(scope) or self._change_around(neighbours)
             self.found.append(self._score(scope, score, change))
         here = sentence.tagged("other-cancer")
@@ -132,7 +133,7 @@ class Judge:
             return False
         answer = next((h for h in scope.sentence.hits if h.first == hit.last + 1), None)
         return answer is not None and not answer.tags.isdisjoint(
-            {"answer-no", "blank", "negation", "absence"}
+            {"answer-no", "blank", "negation", "absence", "negation-after"}
         )
 
     def _in_definition(self, scope: Scope, hit: Hit, term: Term) -> bool:

@@ -20,6 +20,8 @@ def subject_of(scope: Scope, hit: Hit, term: Term, other_before: bool) -> str:
         return NOTHING
     if term.kind in _OWN:
         return THIS
+    if term.kind == "cns" and scope.near(hit.first, hit.last, 8, 6, "benign"):
+        return NOTHING
     if term.form in {"lesion", "extent"} or (term.form == "phrase" and term.kind not in {"refractory"}):
         return _other_cancer(scope, hit, other_before)
     if term.form == "abbreviation":

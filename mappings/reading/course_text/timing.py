@@ -107,18 +107,13 @@ def _old_line(scope: Scope, hit: Hit) -> bool:
 
 def _both(scope: Scope, hit: Hit) -> bool:
     """Whether it is the label "relapsed/refractory" of the disease that was treated, which is no event."""
-    for other in scope.sentence.hits:
-        if other.first == hit.last + 1:
-            gap = scope.words.before[other.first]
-        elif other.last == hit.first - 1:
-            gap = scope.words.before[hit.first]
-        elif other.first == hit.last + 2 and scope.sentence_tag(hit.last + 1, "list"):
-            gap = "/"
-        else:
+    words, sentence = scope.words, scope.sentence
+    for other in sentence.hits:
+        if not any(t.kind in {"refractory", "relapse"} and t.form == "adjective" for t in other.terms):
             continue
-        if "/" in gap and any(
-            t.kind in {"refractory", "relapse"} and t.form == "adjective" for t in other.terms
-        ):
+        low, high = (hit.last, other.first) if other.first > hit.last else (other.last, hit.first)
+        joined = high == low + 2 and scope.sentence_tag(low + 1, "list")
+        if joined or (high == low + 1 and "/" in words.before[high]):
             return True
     return False
 
@@ -203,11 +198,9 @@ def _date_beside(scope: Scope, hit: Hit, calendar: Calendar) -> str:
     for found in calendar.lexicon.dates.finditer(words.folded, words.start[start], words.end[end]):
         ahead = found.start() >= there
         gap = words.folded[there : found.start()] if ahead else words.folded[found.end() : here]
-        rank = (
-            len(gap)
-            + (0 if ahead else 40)
-            + (400 if "," in gap.strip(", ") or (not ahead and "," in gap) else 0)
-        )
+        if ahead and "," in gap and len(gap.strip(", ")) > 4:  # the date of something else
+            continue
+        rank = len(gap) + (0 if ahead else 40) + (400 if not ahead and "," in gap else 0)
         if rank < best[0]:
             first, last = words.original(found.start()), words.original(found.end() - 1) + 1
             best = (rank, words.source[first:last])
