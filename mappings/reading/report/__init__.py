@@ -16,7 +16,11 @@ _compiled: dict[int, tuple[Mapping[str, Any], Any]] = {}
 
 
 def read_report(
-    text: str, *, specimen: str | None = None, method: str | None = None, lexicon: Mapping[str, Any] | None = None
+    text: str,
+    *,
+    specimen: str | None = None,
+    method: str | None = None,
+    lexicon: Mapping[str, Any] | None = None,
 ) -> ReportReading:
     """One report's findings per antigen, each with the words that decided (rules CD-4, 11.1, 11.2)."""
     if lexicon is None:
@@ -31,7 +35,9 @@ def read_report(
     return read(text, words, specimen or "", Method(method) if method in set(Method) else Method.UNSPECIFIED)
 
 
-def answers(text: str, specimen: str | None = None, method: str | None = None) -> dict[str, AntigenState | None]:
+def answers(
+    text: str, specimen: str | None = None, method: str | None = None
+) -> dict[str, AntigenState | None]:
     """One state or None per antigen name, as the narrative sets ask for it."""
     findings = read_report(text, specimen=specimen, method=method).findings
     return {a.value: found.state if (found := findings[a]) else None for a in Antigen}

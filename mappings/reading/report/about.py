@@ -5,14 +5,34 @@ from __future__ import annotations
 import re
 
 from mappings.facts import SpecimenKind
-from mappings.reading.report.claims import Story
 from mappings.reading.report.model import ReportReading
 from mappings.reading.report.normal import Plain
+from mappings.reading.report.story import Story
 from mappings.reading.report.words import Words
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LONGEST = 6
-_DENIALS = frozenset("no not without negative nor exclude excluded excludes kein keine ohne pas sans non senza sin no".split())
+_DENIALS = frozenset(
+    [
+        "no",
+        "not",
+        "without",
+        "negative",
+        "nor",
+        "exclude",
+        "excluded",
+        "excludes",
+        "kein",
+        "keine",
+        "ohne",
+        "pas",
+        "sans",
+        "non",
+        "senza",
+        "sin",
+        "no",
+    ]
+)
 
 
 def _hits(text: str, names: dict[str, str] | frozenset[str]) -> list[tuple[str, int, int]]:
@@ -44,9 +64,15 @@ def describe(plain: Plain, original: str, story: Story, words: Words) -> ReportR
     text = plain.text
     specimens = _hits(text, dict(words.specimens))
     specimen = SpecimenKind(words.specimens[specimens[0][0]]) if specimens else SpecimenKind.UNSPECIFIED
-    lineages = [h for h in _hits(text, dict(words.lineages)) if not _denied(text, h[1]) and not story.past_at(h[1])]
+    lineages = [
+        h for h in _hits(text, dict(words.lineages)) if not _denied(text, h[1]) and not story.past_at(h[1])
+    ]
     mal = [p for p in story.present if p[2]] or story.present
-    shown = mal if mal and any(c.pop == "mal" for c in story.claims) or not story.absent else [(a, b, True) for a, b in story.absent]
+    shown = (
+        mal
+        if (mal and any(c.pop == "mal" for c in story.claims)) or not story.absent
+        else [(a, b, True) for a, b in story.absent]
+    )
     return ReportReading(
         findings={},
         mrd=story.mrd,

@@ -2,32 +2,104 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 
 from mappings.reading.report.words import Words
 
-_HEAD = re.compile(r"[ \t]*(?:[-*•#>]{1,3}[ \t]*|\d{1,2}[.)][ \t]+)?([^\W\d_][^:\n|.;,]{0,48}?)[ \t]*(?:\([^()\n]{0,40}\)[ \t]*)?(:|\.{2,}|$|[ \t]-[ \t]|[ \t]–[ \t])")
+_HEAD = re.compile(
+    r"[ \t]*(?:[-*•#>]{1,3}[ \t]*|\d{1,2}[.)][ \t]+)?([^\W\d_][^:\n|.;,]{0,48}?)[ \t]*(?:\([^()\n]{0,40}\)[ \t]*)?(:|\.{2,}|$|[ \t]-[ \t]|[ \t]–[ \t])"
+)
 _DATEISH = re.compile(r"[ \t]*[\d./-]{2,12}|\bday\b.*|\bdated\b.*|\bof\b[ \t]\d.*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _KEY_HEAD = re.compile(r"(?<=[.;] )([A-Za-z]{3,12})(?=:[ ])")
 _ALONE = re.compile(r"(?:%[ ]?)?(?:s|c|cy)?CD\d{1,3}[a-zA-Z]?[ ]?[:%]?", re.IGNORECASE)
 _VALUE_LINE = re.compile(r"[<>]?[ ]?\d{1,3}(?:[.,]\d+)?[ ]?%?|[+-]{1,3}|[a-zA-Z]{3,14}(?:[ ][a-z]{3,12})?")
-_RESULT_LABEL = re.compile(r"(?:result|value|ergebnis|befund|résultat|risultato|resultado)[ ]?:", re.IGNORECASE)
+_RESULT_LABEL = re.compile(
+    r"(?:result|value|ergebnis|befund|résultat|risultato|resultado)[ ]?:", re.IGNORECASE
+)
 _DANGLING = re.compile(r"\b(?:with|and|but|shows?|showing)[ ][a-zA-Z]{3,12}$")
 _MARKED = re.compile(r"(?:s|c|cy)?CD\d", re.IGNORECASE)
-_INNER = re.compile(r"\((?:[^()\n]{0,12}[:=])?[ ]?[0-4]\+?[ ]?=?[ ]?[a-z]{2,12},[ ][^()\n]{3,90}\)", re.IGNORECASE)
+_INNER = re.compile(
+    r"\((?:[^()\n]{0,12}[:=])?[ ]?[0-4]\+?[ ]?=?[ ]?[a-z]{2,12},[ ][^()\n]{3,90}\)", re.IGNORECASE
+)
 _YEARS = re.compile(r"\b(?:19|20)\d\d\b")
-_OPENERS = frozenset("and or but for of the with by in on to is are was were not no as than at a an from und oder für mit der "
-                     "die das von et ou pour de des du le la les con per e o y para di del della however whereas while "
-                     "which that be been shows show express lack lacks expressing".split())
+_OPENERS = frozenset(
+    [
+        "and",
+        "or",
+        "but",
+        "for",
+        "of",
+        "the",
+        "with",
+        "by",
+        "in",
+        "on",
+        "to",
+        "is",
+        "are",
+        "was",
+        "were",
+        "not",
+        "no",
+        "as",
+        "than",
+        "at",
+        "a",
+        "an",
+        "from",
+        "und",
+        "oder",
+        "für",
+        "mit",
+        "der",
+        "die",
+        "das",
+        "von",
+        "et",
+        "ou",
+        "pour",
+        "de",
+        "des",
+        "du",
+        "le",
+        "la",
+        "les",
+        "con",
+        "per",
+        "e",
+        "o",
+        "y",
+        "para",
+        "di",
+        "del",
+        "della",
+        "however",
+        "whereas",
+        "while",
+        "which",
+        "that",
+        "be",
+        "been",
+        "shows",
+        "show",
+        "express",
+        "lack",
+        "lacks",
+        "expressing",
+    ]
+)
 _BULLET = re.compile(r"[ \t]*(?:[-*•>]|\d{1,2}[.)])[ \t]")
 _LAST = re.compile(r"([^\W\d_]+)[ \t]*$")
 _FIRST = re.compile(r"[ \t]*([^\W\d_]+|.)")
 _COLUMNS = re.compile(r"\S(?:[ ]{2,}|\t)\S|\|")
 _KEY_ITEM = re.compile(
     r"(?:^|[,;:(\n]|[ ]{2,}|\band\b)[ \t]*[\"'“]?\(?([^\s\w(]{1,3}|[a-zA-Z](?:\.?[a-zA-Z]){0,2}\.?|\d\+?|[-–—]+|dash|blank)\)?[\"'”]?"
-    r"[ \t]*(?:=|:|means|stands for|[ ]|is\b)[ \t]*([^,;=\n]{2,60})", re.IGNORECASE)
+    r"[ \t]*(?:=|:|means|stands for|[ ]|is\b)[ \t]*([^,;=\n]{2,60})",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +119,9 @@ def soft_wraps(text: str) -> frozenset[int]:
     lines = text.split("\n")
     offset = 0
     width = max(map(len, lines))
-    full = [(a, b) for a, b in zip(lines, lines[1:], strict=False) if _fills(a, b, width)]
+    full = [(a, b) for a, b in itertools.pairwise(lines) if _fills(a, b, width)]
     width = width if sum(b.lstrip()[:1].islower() for _, b in full) >= 1 else 10**6
-    for here, following in zip(lines, lines[1:], strict=False):
+    for here, following in itertools.pairwise(lines):
         offset += len(here)
         if _wraps(here, following) or _fills(here, following, width):
             soft.add(offset)
@@ -80,15 +152,30 @@ def _wraps(here: str, following: str) -> bool:
     if word in ("and", "or", "but", "und", "et", "oder", "ou", "y", "ed"):
         return True
     wide = _COLUMNS.search(right) or _COLUMNS.search(left.strip())
-    return word[0].islower() and not wide and len(left) >= 45 and following[:1].isspace() == here[:1].isspace() and ":" not in right[:25]
+    return (
+        word[0].islower()
+        and not wide
+        and len(left) >= 45
+        and following[:1].isspace() == here[:1].isspace()
+        and ":" not in right[:25]
+    )
 
 
 def _fills(here: str, following: str, width: int) -> bool:
     """Whether a line was full: the next word would not have fitted, and the sentence has not ended."""
     left, right = here.rstrip(), following.strip()
-    if not (44 <= len(left) and 50 <= width <= 132) or not right or left[-1] in ".:!?" or _BULLET.match(following):
+    if (
+        not (len(left) >= 44 and 50 <= width <= 132)
+        or not right
+        or left[-1] in ".:!?"
+        or _BULLET.match(following)
+    ):
         return False
-    if len(left) + 1 + len(right.split(" ", 1)[0]) <= width or _COLUMNS.search(right) or _COLUMNS.search(left.strip()):
+    if (
+        len(left) + 1 + len(right.split(" ", 1)[0]) <= width
+        or _COLUMNS.search(right)
+        or _COLUMNS.search(left.strip())
+    ):
         return False
     return following[:1].isspace() == here[:1].isspace() and ":" not in right[:22]
 
@@ -109,7 +196,12 @@ def lines_of(text: str, soft: frozenset[int], words: Words) -> list[Line]:
             continue
         kind, body = heading(text, start, words)
         alone = bool(kind) and not text[body:offset].strip()
-        if kind == "history" and not alone and _first_word(text, start) in words.prior_heads and "CD" not in text[body:offset].upper():
+        if (
+            kind == "history"
+            and not alone
+            and _first_word(text, start) in words.prior_heads
+            and "CD" not in text[body:offset].upper()
+        ):
             alone = True
         if kind:
             section = kind
@@ -169,7 +261,10 @@ def legend_of(text: str, words: Words) -> tuple[dict[str, str], list[tuple[int, 
             continue
         if inner and not keyed:
             places.append((offset + inner.start(), offset + inner.end()))
-        begin = min((p for p in (line.find(":"), len(line) if "=" in line.split(":")[0] else -1) if p >= 0), default=-1)
+        begin = min(
+            (p for p in (line.find(":"), len(line) if "=" in line.split(":")[0] else -1) if p >= 0),
+            default=-1,
+        )
         begin = begin if keyed and 0 <= begin < 30 else 0
         for match in _KEY_ITEM.finditer(line, begin):
             sign, meaning = match.group(1).lower().strip("\"'“”"), match.group(2).strip().lower()
@@ -187,7 +282,13 @@ def meaning_value(meaning: str, words: Words) -> str:
     best = ""
     for index, piece in enumerate(pieces):
         for parts, kind in words.entries(piece):
-            if tuple(pieces[index : index + len(parts)]) == parts and kind in ("pos", "neg", "low", "failed", "pending"):
+            if tuple(pieces[index : index + len(parts)]) == parts and kind in (
+                "pos",
+                "neg",
+                "low",
+                "failed",
+                "pending",
+            ):
                 value = "unk" if kind in ("failed", "pending") else kind
                 if value == "unk" or not best or (best == "pos" and value == "low"):
                     best = value

@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 
 from mappings.reading.report.tokens import Token
 
-VALUES = {"pos": "pos", "neg": "neg", "low": "low", "pending": "unk", "failed": "unk", "nolow": "pos", "mask": "unk", "openw": "unk"}
+VALUES = {
+    "pos": "pos",
+    "neg": "neg",
+    "low": "low",
+    "pending": "unk",
+    "failed": "unk",
+    "nolow": "pos",
+    "mask": "unk",
+    "openw": "unk",
+}
 OPERATORS = {"op_pos": "pos", "wpos": "pos", "op_neg": "neg", "op_low": "low"}
 POPULATIONS = ("mal", "norm", "dx")
 _FLIP = {"pos": "neg", "neg": "pos", "low": "unk", "unk": "unk"}
@@ -14,12 +23,61 @@ _LOSS = ("lo", "perd", "pert", "pérd", "verl", "absen", "lack", "mangel", "sin"
 _NEITHER = frozenset(("neither", "nor", "weder", "noch", "ni", "né"))
 _HARD = (";", "but")
 COMPARING = frozenset(("than", "as", "below", "like", "on", "of", "with", "to"))
-_NOUNS = frozenset(("cells", "left", "at", "to", "seen", "was", "is", "can", "could", "be", "found", "any", "there", "whatsoever"))
-_RESPECTIVE = frozenset(("respectively", "respektive", "respectivement", "rispettivamente", "respectivamente", "jeweils"))
+_NOUNS = frozenset(
+    (
+        "cells",
+        "left",
+        "at",
+        "to",
+        "seen",
+        "was",
+        "is",
+        "can",
+        "could",
+        "be",
+        "found",
+        "any",
+        "there",
+        "whatsoever",
+    )
+)
+_RESPECTIVE = frozenset(
+    ("respectively", "respektive", "respectivement", "rispettivamente", "respectivamente", "jeweils")
+)
 _JOINS = (",", "/", "&", "(", ")", "+", ":", "|", "=")
-_INTENSITY = ("bright", "strong", "moderate", "intermediate", "high", "dim", "weak", "faint", "low", "stark", "fort", "intens", "schwach",
-              "faible", "debol", "débil", "hell", "kräftig", "mod", "increased", "partial", "part", "reduc", "decreas", "vermindert",
-              "heterogen", "variable", "subset", "focal", "patchy", "dull")
+_INTENSITY = (
+    "bright",
+    "strong",
+    "moderate",
+    "intermediate",
+    "high",
+    "dim",
+    "weak",
+    "faint",
+    "low",
+    "stark",
+    "fort",
+    "intens",
+    "schwach",
+    "faible",
+    "debol",
+    "débil",
+    "hell",
+    "kräftig",
+    "mod",
+    "increased",
+    "partial",
+    "part",
+    "reduc",
+    "decreas",
+    "vermindert",
+    "heterogen",
+    "variable",
+    "subset",
+    "focal",
+    "patchy",
+    "dull",
+)
 
 
 @dataclass(slots=True)
@@ -66,7 +124,9 @@ def pairs_of(tokens: list[Token], left_out: set[int]) -> list[Pair]:
     for place, gap in enumerate(gaps):
         _split(gap, place, len(runs), styled_prefix, operated)
         ahead = [t for _, t in gap.tokens[gap.split :]]
-        operated = any(t.kind in OPERATORS for t in ahead) or (operated and not any(t.text == ";" or _is_value(t) for _, t in gap.tokens))
+        operated = any(t.kind in OPERATORS for t in ahead) or (
+            operated and not any(t.text == ";" or _is_value(t) for _, t in gap.tokens)
+        )
     carried: list[Value] = []
     last: list[Value] = []
     for place, run in enumerate(runs):
@@ -74,7 +134,12 @@ def pairs_of(tokens: list[Token], left_out: set[int]) -> list[Pair]:
         carried, fresh, excepting, negator = _prefix(before, carried, place)
         suffix = _suffix(after)
         if excepting:
-            _except(run, suffix, fresh or carried or last, any(t.kind == "negator" for t in tokens[: run[0].index]))
+            _except(
+                run,
+                suffix,
+                fresh or carried or last,
+                any(t.kind == "negator" for t in tokens[: run[0].index]),
+            )
         else:
             _assign(run, fresh, carried, suffix, negator, before, last, after)
             _respectively(run, suffix, after)
@@ -85,7 +150,12 @@ def pairs_of(tokens: list[Token], left_out: set[int]) -> list[Pair]:
     pairs = [pair for run in runs for pair in run]
     named = {p.token.val for p in pairs if p.excepted}
     for pair in pairs:
-        if not pair.excepted and pair.token.val and pair.token.val in named and any(v.how == "bracket" for v in pair.values):
+        if (
+            not pair.excepted
+            and pair.token.val
+            and pair.token.val in named
+            and any(v.how == "bracket" for v in pair.values)
+        ):
             pair.values = []
     for at, pair in enumerate(pairs):
         if pair.excepted and not pair.values and not pair.token.sign:
@@ -144,27 +214,41 @@ def _split(gap: _Gap, place: int, count: int, styled_prefix: bool, operated: boo
     for at, (_, token) in enumerate(tokens):
         if token.kind in OPERATORS or token.kind in ("except", "negator"):
             rest = tokens[at + 1 :]
-            if token.kind == "negator" and any(_is_value(t) or t.kind in ("pct", "compare") for _, t in rest[:3]):
+            if token.kind == "negator" and any(
+                _is_value(t) or t.kind in ("pct", "compare") for _, t in rest[:3]
+            ):
                 continue
-            if token.kind == "wpos" and (any(t.text in (",", ";") or t.kind == "but" for _, t in rest) or rest and _is_value(rest[0][1]) and not _adjacent(rest)):
+            if token.kind == "wpos" and (
+                any(t.text in (",", ";") or t.kind == "but" for _, t in rest)
+                or (rest and _is_value(rest[0][1]) and not _adjacent(rest))
+            ):
                 continue
             gap.split = at
             return
-    separators = [at for at, (_, t) in enumerate(tokens) if t.text in (",", ";", ")", "with", "mit", "avec", "con") or t.kind in ("but", "and")]
+    separators = [
+        at
+        for at, (_, t) in enumerate(tokens)
+        if t.text in (",", ";", ")", "with", "mit", "avec", "con") or t.kind in ("but", "and")
+    ]
     if separators:
         at = separators[-1]
         rest = tokens[at + 1 :]
-        if any(_is_value(t) for _, t in rest) and _adjacent(rest):
-            gap.split = at + 1
-        elif rest and not any(_is_value(t) or t.kind == "pct" for _, t in rest):
+        if (any(_is_value(t) for _, t in rest) and _adjacent(rest)) or (
+            rest and not any(_is_value(t) or t.kind == "pct" for _, t in rest)
+        ):
             gap.split = at + 1
         return
     if any(t.text == "(" for _, t in tokens[-1:]):
         return
     values = [at for at, (_, t) in enumerate(tokens) if _is_value(t)]
-    if values and (styled_prefix or operated and _adjacent(tokens)):
+    if values and (styled_prefix or (operated and _adjacent(tokens))):
         gap.split = values[0]
-    elif len(values) > 1 and values[-1] == len(tokens) - 1 and tokens[values[-1]][1].kind in ("pos", "neg") and place < count:
+    elif (
+        len(values) > 1
+        and values[-1] == len(tokens) - 1
+        and tokens[values[-1]][1].kind in ("pos", "neg")
+        and place < count
+    ):
         gap.split = len(tokens)
 
 
@@ -174,7 +258,12 @@ def _adjacent(rest: list[tuple[int, Token]]) -> bool:
         if _is_value(token):
             seen, after = True, 0
         elif seen:
-            after += 0 if token.text in (":", "for", "(", "|") or token.kind in ("prep", "intensity_word", "surface", "dots", *POPULATIONS) else 1
+            after += (
+                0
+                if token.text in (":", "for", "(", "|")
+                or token.kind in ("prep", "intensity_word", "surface", "dots", *POPULATIONS)
+                else 1
+            )
     return seen and after <= 2
 
 
@@ -182,7 +271,7 @@ def _prefix(gap: _Gap, carried: list[Value], place: int) -> tuple[list[Value], l
     """The values that stand before a run: (carried operator, adjectives just before, exception?, negator index)."""
     fresh: list[Value] = []
     excepting, negator, pop = False, -1, ""
-    for at, (index, token) in enumerate(gap.tokens[gap.split :]):
+    for _at, (index, token) in enumerate(gap.tokens[gap.split :]):
         kind = token.kind
         if kind in ("but",) or token.text == ";":
             if not excepting:
@@ -196,7 +285,15 @@ def _prefix(gap: _Gap, carried: list[Value], place: int) -> tuple[list[Value], l
             if carried and carried[0].kind == "neither" and kind in ("op_pos", "wpos"):
                 continue
             low = [v for v in fresh if v.state == "low" and index - v.index <= 2 and state == "pos"]
-            carried = [Value("low" if low else state, index, "neither" if token.text in _NEITHER else kind, pop, "operator")]
+            carried = [
+                Value(
+                    "low" if low else state,
+                    index,
+                    "neither" if token.text in _NEITHER else kind,
+                    pop,
+                    "operator",
+                )
+            ]
             fresh = []
         elif _is_value(token):
             state = token.val or VALUES[kind]
@@ -221,8 +318,19 @@ def _suffix(gap: _Gap) -> list[Value]:
         kind = token.kind
         if token.text == ",":
             ahead = tokens[at + 1][1] if at + 1 < len(tokens) else None
-            strange = ahead is not None and ahead.kind == "w" and len(ahead.text) > 2 and at + 2 < len(tokens) and _is_value(tokens[at + 2][1])
-        if strange and _is_value(token) and out and {out[0].state, token.val or VALUES.get(kind)} == {"pos", "neg"}:
+            strange = (
+                ahead is not None
+                and ahead.kind == "w"
+                and len(ahead.text) > 2
+                and at + 2 < len(tokens)
+                and _is_value(tokens[at + 2][1])
+            )
+        if (
+            strange
+            and _is_value(token)
+            and out
+            and {out[0].state, token.val or VALUES.get(kind)} == {"pos", "neg"}
+        ):
             continue
         if kind == "instead":
             break
@@ -242,7 +350,10 @@ def _suffix(gap: _Gap) -> list[Value]:
             negator = index
         elif _is_value(token) or kind in ("op_neg", "op_low", "op_pos"):
             state = token.val or VALUES.get(kind) or OPERATORS[kind]
-            if kind.startswith("op_") and not (kind in ("op_neg", "op_low") and token.text.split()[-1] in ("lack", "lacking", "missing", "without")):
+            if kind.startswith("op_") and not (
+                kind in ("op_neg", "op_low")
+                and token.text.split()[-1] in ("lack", "lacking", "missing", "without")
+            ):
                 if kind != "op_neg":
                     continue
             if negator >= 0 and index - negator <= 3:
@@ -252,7 +363,9 @@ def _suffix(gap: _Gap) -> list[Value]:
             comparing = token.text.rsplit(" ", 1)[-1] in COMPARING
             own = "" if comparing else _pop_after(following)
             if comparing:
-                out.append(Value(state, index, kind, "" if pop == "compare" else pop, "later" if hard else "suffix"))
+                out.append(
+                    Value(state, index, kind, "" if pop == "compare" else pop, "later" if hard else "suffix")
+                )
                 pop = "compare"
                 continue
             own = own or ("" if pop == "compare" else pop)
@@ -270,7 +383,12 @@ def _pop_after(tokens: list[tuple[int, Token]]) -> str:
             return token.kind if prep or at == 0 else ""
         if token.kind == "prep":
             prep = True
-        elif token.kind == "compare" or token.text in (",", ";", ":") or token.kind in ("but", "m") or _is_value(token):
+        elif (
+            token.kind == "compare"
+            or token.text in (",", ";", ":")
+            or token.kind in ("but", "m")
+            or _is_value(token)
+        ):
             return ""
     return ""
 
@@ -288,11 +406,19 @@ def _except(run: list[Pair], suffix: list[Value], said: list[Value], denied: boo
             continue
         if source and not any(v.state == "unk" for v in own):
             first = source[0] if not own else own[0]
-            pair.values.append(Value("unk" if denied else _FLIP[first.state], first.index, "except", first.pop, "except"))
+            pair.values.append(
+                Value("unk" if denied else _FLIP[first.state], first.index, "except", first.pop, "except")
+            )
 
 
 def _assign(
-    run: list[Pair], fresh: list[Value], carried: list[Value], suffix: list[Value], negator: int, before: _Gap, last: list[Value],
+    run: list[Pair],
+    fresh: list[Value],
+    carried: list[Value],
+    suffix: list[Value],
+    negator: int,
+    before: _Gap,
+    last: list[Value],
     after: _Gap,
 ) -> None:
     own = [v for v in suffix if v.how == "suffix"]
@@ -314,7 +440,14 @@ def _assign(
         values = own if pair is tail or (tail is not None and pair in spread) else []
         if negated:
             behind = next((t for _, t in after.tokens), None)
-            if pair is run[-1] and behind is not None and behind.kind == "w" and behind.text.isalpha() and not values and behind.text not in _NOUNS:
+            if (
+                pair is run[-1]
+                and behind is not None
+                and behind.kind == "w"
+                and behind.text.isalpha()
+                and not values
+                and behind.text not in _NOUNS
+            ):
                 pair.values.append(Value("unk", negator, "failed", "", "prefix"))
             elif any(v.kind in ("neg", "pos") for v in values):
                 pair.values += [Value(_FLIP[v.state], v.index, v.kind, v.pop) for v in values]
@@ -341,7 +474,9 @@ def _assign(
 
 def _contradicts(values: list[Value], carried: list[Value], before: _Gap) -> bool:
     """An operator right before the one marker and a word after it that says the opposite."""
-    own = [v for v in carried if v.kind in ("op_neg", "op_pos") and any(v.index == i for i, _ in before.tokens)]
+    own = [
+        v for v in carried if v.kind in ("op_neg", "op_pos") and any(v.index == i for i, _ in before.tokens)
+    ]
     return bool(own) and {own[0].state, values[0].state} == {"pos", "neg"}
 
 
@@ -381,16 +516,37 @@ def _reaches(run: list[Pair], pair: Pair, fresh: list[Value], carried: list[Valu
 def _numbers(run: list[Pair], before: _Gap, after: _Gap) -> None:
     pair = run[-1]
     for at, (index, token) in enumerate(after.tokens[: after.split]):
-        if token.text in (";",) or token.kind in ("but", "norm", "count") or (token.text == "," and pair.percent):
+        if (
+            token.text in (";",)
+            or token.kind in ("but", "norm", "count")
+            or (token.text == "," and pair.percent)
+        ):
             break
-        if token.kind == "mal" and pair.percent is None and not any(t.kind == "prep" for _, t in after.tokens[:at]):
+        if (
+            token.kind == "mal"
+            and pair.percent is None
+            and not any(t.kind == "prep" for _, t in after.tokens[:at])
+        ):
             break
         following = [t for _, t in after.tokens[at + 1 : at + 6]]
-        if pair.token.sign and not pair.percent and (token.text in ("cells", "events") or token.kind in ("cells", "small")):
+        if (
+            pair.token.sign
+            and not pair.percent
+            and (token.text in ("cells", "events") or token.kind in ("cells", "small"))
+        ):
             break
-        if token.kind == "pct" and following and (following[0].kind == "whole" or following[0].kind in OPERATORS):
+        if (
+            token.kind == "pct"
+            and following
+            and (following[0].kind == "whole" or following[0].kind in OPERATORS)
+        ):
             continue
-        if token.kind == "pct" and following[:1] and following[0].kind == "prep" and any(t.kind in OPERATORS for t in following):
+        if (
+            token.kind == "pct"
+            and following[:1]
+            and following[0].kind == "prep"
+            and any(t.kind in OPERATORS for t in following)
+        ):
             continue
         if token.kind == "pct" and pair.percent is None:
             pair.percent, pair.percent_index = token, index
@@ -413,8 +569,8 @@ def _share(tokens: list[tuple[int, Token]]) -> Token | None:
         if token.kind == "pct":
             near = [t.kind for _, t in tokens[at + 1 : at + 5]]
             behind = [t.kind for _, t in tokens[max(0, at - 3) : at]]
-            if near[:1] == ["prep"] and "mal" in near:
-                found = token
-            elif near[:1] and near[0] in OPERATORS and (behind[-1:] != ["mal"] or "prep" in behind):
+            if (near[:1] == ["prep"] and "mal" in near) or (
+                near[:1] and near[0] in OPERATORS and (behind[-1:] != ["mal"] or "prep" in behind)
+            ):
                 found = token
     return found

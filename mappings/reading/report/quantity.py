@@ -42,7 +42,23 @@ def scale_of(text: str, words: Words) -> tuple[Step, ...]:
 
     for line in text.split("\n"):
         lowered = line.lower()
-        if not any(h in lowered for h in ("scale", "grade", "grading", "score", "cut", "skala", "échelle", "scala", "escala", "interpret", "key", "reference")):
+        if not any(
+            h in lowered
+            for h in (
+                "scale",
+                "grade",
+                "grading",
+                "score",
+                "cut",
+                "skala",
+                "échelle",
+                "scala",
+                "escala",
+                "interpret",
+                "key",
+                "reference",
+            )
+        ):
             continue
         steps = []
         for match in _STEP.finditer(lowered):
@@ -81,7 +97,9 @@ def band(low: float, high: float, positive: float, part: float) -> str:
     return "neg" if high < part else "low"
 
 
-def quantity(tokens: list[Token], index: int, policy: Policy, scale: tuple[Step, ...], hscore_text: bool) -> Numbered | None:
+def quantity(
+    tokens: list[Token], index: int, policy: Policy, scale: tuple[Step, ...], hscore_text: bool
+) -> Numbered | None:
     """What the number behind a marker stands for, where the text gives it a meaning."""
     stop = next((i for i in range(index + 1, len(tokens)) if tokens[i].kind == "m"), len(tokens))
     segment = tokens[index + 1 : stop]
@@ -93,8 +111,15 @@ def quantity(tokens: list[Token], index: int, policy: Policy, scale: tuple[Step,
     if any(t.kind == "hscore" for t in segment) or any(t.kind == "hscore" for t in lead) or hscore_text:
         value = number(plain[0].text)
         if value <= 300:
-            return Numbered(band(value, value, policy.h_score_positive, policy.h_score_low), "hscore", plain[0].text, plain[0].end)
-    if any(t.text.startswith(("grade", "score", "intensity")) for t in [*segment[:2], *lead]) and scale or scale:
+            return Numbered(
+                band(value, value, policy.h_score_positive, policy.h_score_low),
+                "hscore",
+                plain[0].text,
+                plain[0].end,
+            )
+    if (
+        any(t.text.startswith(("grade", "score", "intensity")) for t in [*segment[:2], *lead]) and scale
+    ) or scale:
         state = on_scale(_grouped(segment)[0][0], scale)
         if state:
             return Numbered(state, "scale", plain[0].text, plain[0].end, band=False)
@@ -109,7 +134,13 @@ def _grouped(segment: list[Token]) -> list[tuple[float, int, int]]:
         if token.kind != "num":
             continue
         before = segment[at - 1] if at else None
-        if before is not None and before.kind == "num" and token.start == before.end + 1 and len(token.text) == 3 and out:
+        if (
+            before is not None
+            and before.kind == "num"
+            and token.start == before.end + 1
+            and len(token.text) == 3
+            and out
+        ):
             out[-1] = (out[-1][0] * 1000 + float(token.text), out[-1][1], token.end)
         else:
             out.append((number(token.text), at, token.end))
@@ -150,7 +181,9 @@ def _fluorescence(segment: list[Token], lead: list[Token], policy: Policy) -> Nu
         return Numbered("neg", "mfi", text, end)
     if found.get("norm"):
         ratio = value / found["norm"]
-        state = "low" if ratio < policy.mfi_low_ratio else "pos" if ratio >= policy.mfi_positive_ratio else "unk"
+        state = (
+            "low" if ratio < policy.mfi_low_ratio else "pos" if ratio >= policy.mfi_positive_ratio else "unk"
+        )
         return Numbered(state, "mfi", text, end)
     if found.get("isotype") and value >= policy.mfi_isotype_positive_ratio * found["isotype"]:
         return Numbered("pos", "mfi", text, end)

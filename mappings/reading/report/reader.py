@@ -6,20 +6,26 @@ import re
 from dataclasses import replace
 
 from mappings.facts import Antigen, Method, SpecimenKind
-from mappings.reading.report.claims import Story, read_sentence, sentences_of
 from mappings.reading.report.about import describe
+from mappings.reading.report.claims import read_sentence
 from mappings.reading.report.layout import legend_of, lines_of, soft_wraps
 from mappings.reading.report.model import ReportReading
 from mappings.reading.report.normal import normalise
 from mappings.reading.report.quantity import scale_of
 from mappings.reading.report.resolve import malignancy_of, resolve
-from mappings.reading.report.tokens import Scanner
+from mappings.reading.report.sentences import sentences_of
+from mappings.reading.report.story import Story
 from mappings.reading.report.tables import read_tables
-from mappings.reading.report.tokens import Token
+from mappings.reading.report.tokens import Scanner, Token
 from mappings.reading.report.words import Words
 
-_BIG = re.compile(r"\b(?:large|big|groß|grosse|grandes? c|grandi c|células grandes)|blast|sternberg", re.IGNORECASE)
-_BARE_PERCENT = re.compile(r"(?<![\d.])[ (](?:%|percent|prozent|pct)[ ]?(?:of|der|des|\)|pos)|percent of|^[ ]*%[ ]?CD\d", re.IGNORECASE | re.MULTILINE)
+_BIG = re.compile(
+    r"\b(?:large|big|groß|grosse|grandes? c|grandi c|células grandes)|blast|sternberg", re.IGNORECASE
+)
+_BARE_PERCENT = re.compile(
+    r"(?<![\d.])[ (](?:%|percent|prozent|pct)[ ]?(?:of|der|des|\)|pos)|percent of|^[ ]*%[ ]?CD\d",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def read(text: str, words: Words, specimen: str, method: Method) -> ReportReading:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from mappings.facts import Antigen, AntigenState, Method
-from mappings.reading.report.claims import Story
 from mappings.reading.report.model import AntigenFinding, Claim
 from mappings.reading.report.normal import Plain
+from mappings.reading.report.story import Story
 
-_STATES = {"pos": AntigenState.POSITIVE, "low": AntigenState.LOW_OR_PARTIAL, "neg": AntigenState.NEGATIVE, "unk": AntigenState.UNKNOWN}
+_STATES = {
+    "pos": AntigenState.POSITIVE,
+    "low": AntigenState.LOW_OR_PARTIAL,
+    "neg": AntigenState.NEGATIVE,
+    "unk": AntigenState.UNKNOWN,
+}
 _SILENT = frozenset(("panel", "legend", "history", "gene", "therapy", "count", "control"))
 _METHODS = {"flow": Method.FLOW, "ihc": Method.IHC}
 
@@ -16,17 +21,26 @@ def malignancy_of(story: Story) -> str:
     """Whether the report says that malignant cells are in this specimen: present, absent or not-stated."""
     cells = [p for p in story.present if p[2]]
     if story.absent:
-        return "present" if len(cells) > 0 and any(c.pop == "mal" and c.value != "unk" and not c.past for c in story.claims) else "absent"
+        return (
+            "present"
+            if len(cells) > 0
+            and any(c.pop == "mal" and c.value != "unk" and not c.past for c in story.claims)
+            else "absent"
+        )
     return "present" if story.present else "not-stated"
 
 
-def resolve(story: Story, antigen: Antigen, malignancy: str, plain: Plain, original: str) -> AntigenFinding | None:
+def resolve(
+    story: Story, antigen: Antigen, malignancy: str, plain: Plain, original: str
+) -> AntigenFinding | None:
     """The finding of one antigen, or None when the text does not name it."""
     claims = [c for c in story.claims if c.antigen == antigen.value]
     mentions = story.mentions.get(antigen.value, [])
     if not claims and not mentions:
         return None
-    usable = [c for c in claims if not c.past and c.pop != "norm" and not c.mention and c.section not in _SILENT]
+    usable = [
+        c for c in claims if not c.past and c.pop != "norm" and not c.mention and c.section not in _SILENT
+    ]
     if malignancy == "absent":
         return _unknown(claims, "no-malignancy", plain, original)
     definite = [c for c in usable if c.value != "unk"]
@@ -55,10 +69,18 @@ def _reason(claims: list[Claim], mentions: list[tuple[str, int, int]], unknown: 
 
 
 def _settle(definite: list[Claim], unknown: list[Claim], story: Story) -> tuple[list[Claim], str]:
-    strong = [c for c in unknown if c.strong or (c.corrects and c.reason == "failed" and c.order > definite[-1].order)]
+    strong = [
+        c
+        for c in unknown
+        if c.strong or (c.corrects and c.reason == "failed" and c.order > definite[-1].order)
+    ]
     corrected = [c for c in definite if c.corrects]
     if strong:
-        later = [c for c in definite if c.order > strong[-1].order and (c.corrects or strong[-1].reason in ("withdrawn", "artefact"))]
+        later = [
+            c
+            for c in definite
+            if c.order > strong[-1].order and (c.corrects or strong[-1].reason in ("withdrawn", "artefact"))
+        ]
         if not later:
             return [], strong[-1].reason
         definite = later
@@ -68,7 +90,11 @@ def _settle(definite: list[Claim], unknown: list[Claim], story: Story) -> tuple[
     values = {c.value for c in definite}
     if len(values) == 1:
         hedged = [c for c in unknown if c.reason == "hedged" and c.order > definite[-1].order]
-        return ([], "hedged") if hedged and hedged[-1].section in ("conclusion", "correction") else (definite, "")
+        return (
+            ([], "hedged")
+            if hedged and hedged[-1].section in ("conclusion", "correction")
+            else (definite, "")
+        )
     concluded = [c for c in definite if c.section in ("conclusion", "correction")]
     if concluded and len({c.value for c in concluded}) == 1 and values == {"pos", "low"}:
         return concluded, ""
@@ -92,7 +118,9 @@ def _settle(definite: list[Claim], unknown: list[Claim], story: Story) -> tuple[
 
 def _unknown(claims: list[Claim], reason: str, plain: Plain, original: str) -> AntigenFinding:
     spans = tuple(_span(c, plain) for c in claims[:4])
-    return AntigenFinding(AntigenState.UNKNOWN, tuple(original[a:b] for a, b in spans), spans, reason=reason or "named")
+    return AntigenFinding(
+        AntigenState.UNKNOWN, tuple(original[a:b] for a, b in spans), spans, reason=reason or "named"
+    )
 
 
 def _span(claim: Claim, plain: Plain) -> tuple[int, int]:

@@ -12,14 +12,21 @@ from mappings.reading.report.words import Policy, Words
 
 _RULE = re.compile(r"[\s|+\-_=─━═┌┐└┘├┤┬┴┼*.]*$")
 _GAPS = re.compile(r"[ ]{2,}|\t+")
-_DATE = re.compile(r"(?:(\d{1,2})[./-])?(?:(\d{1,2})[./-])?((?:19|20)\d\d)(?:-(\d{1,2}))?(?:-(\d{1,2}))?|\b(\d{1,2})[./-](\d{1,2})[./-](\d{2})\b")
+_DATE = re.compile(
+    r"(?:(\d{1,2})[./-])?(?:(\d{1,2})[./-])?((?:19|20)\d\d)(?:-(\d{1,2}))?(?:-(\d{1,2}))?|\b(\d{1,2})[./-](\d{1,2})[./-](\d{2})\b"
+)
 _DATA = re.compile(r"[<>]?\s*\d+(?:[.,]\d+)?\s*%?|[+-]{1,4}|±|n/?a|nd", re.IGNORECASE)
 _BARE = re.compile(r"(?:s|c|cy|m)?CD\d{1,3}[a-zA-Z]?[ ]?(?:\(?%\)?)?", re.IGNORECASE)
-_MONTHS = re.compile(r"\b(\d{1,2})[ .]{1,2}(jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-zé]{0,7}\.?[ ](?:(?:19|20)\d\d|\d\d\b)", re.IGNORECASE)
+_MONTHS = re.compile(
+    r"\b(\d{1,2})[ .]{1,2}(jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-zé]{0,7}\.?[ ](?:(?:19|20)\d\d|\d\d\b)",
+    re.IGNORECASE,
+)
 _MARK = re.compile(r"\((?:\d|\*)\)$|\*{1,2}$|[¹²³†‡]$")
 _TICK = re.compile(r"[(\[][ ]{0,3}[xX✓✔]?[ ]{0,3}[)\]]|[☐☑☒✓✔xX□■]|")
 _TICKED = re.compile(r"[(\[][ ]?[xX✓✔][ ]?[)\]]|[☑☒✓✔xX■]")
-_MARKER_CELL = re.compile(r"[^\w]{0,4}(?:\d{1,2}[.)] )?(?:anti-|s|c|cy|m)?CD(\d{1,3})[a-zA-Z]{0,2}(?!\d)", re.IGNORECASE)
+_MARKER_CELL = re.compile(
+    r"[^\w]{0,4}(?:\d{1,2}[.)] )?(?:anti-|s|c|cy|m)?CD(\d{1,3})[a-zA-Z]{0,2}(?!\d)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,9 @@ def read_tables(text: str, words: Words, legend: dict[str, str]) -> TableReading
         cells = [] if _RULE.fullmatch(line[:300]) else cells_of(line, offset)
         if len(cells) >= 2:
             block.append((offset, line, cells))
-        elif (line.strip() and not _RULE.fullmatch(line[:300])) or not line.strip() and not (block and "|" in block[-1][1] and offset < len(text)):
+        elif (line.strip() and not _RULE.fullmatch(line[:300])) or (
+            not line.strip() and not (block and "|" in block[-1][1] and offset < len(text))
+        ):
             if len(block) >= 2:
                 _block(block, text, words, legend, out)
             block = []
@@ -99,10 +108,21 @@ def _is_marker(cell: Cell) -> str:
     return match.group(1) if match else ""
 
 
-def _block(block: list[tuple[int, str, list[Cell]]], text: str, words: Words, legend: dict[str, str], out: TableReading) -> None:
+def _block(
+    block: list[tuple[int, str, list[Cell]]],
+    text: str,
+    words: Words,
+    legend: dict[str, str],
+    out: TableReading,
+) -> None:
     block = _marker_first(block)
     marked = [bool(_is_marker(cells[0])) for _, _, cells in block]
-    wide = [sum(1 for c in cells[1:] if _BARE.fullmatch(c.text)) if not any(_is_marker(c) and not _BARE.fullmatch(c.text) for c in cells[1:]) else 0 for _, _, cells in block]
+    wide = [
+        sum(1 for c in cells[1:] if _BARE.fullmatch(c.text))
+        if not any(_is_marker(c) and not _BARE.fullmatch(c.text) for c in cells[1:])
+        else 0
+        for _, _, cells in block
+    ]
     if max(wide) >= 2 and not marked[wide.index(max(wide))]:
         _transposed(block, wide.index(max(wide)), words, legend, out)
         return
@@ -117,7 +137,11 @@ def _block(block: list[tuple[int, str, list[Cell]]], text: str, words: Words, le
     head = block[top - 1][2]
     columns = [_column(c, words) for c in head]
     barred = "|" in block[top - 1][1]
-    if not barred and len(head) == len(block[top][2]) - 1 or columns and columns[0].role in ("current", "other", "call", "percent", "date") and head[0].start - block[top - 1][0] > 5:
+    if (not barred and len(head) == len(block[top][2]) - 1) or (
+        columns
+        and columns[0].role in ("current", "other", "call", "percent", "date")
+        and head[0].start - block[top - 1][0] > 5
+    ):
         columns.insert(0, Column("marker", block[top][2][0].start - block[top][0], 0))
     else:
         columns[0].role = "marker"
@@ -140,14 +164,27 @@ def _marker_first(block: list[tuple[int, str, list[Cell]]]) -> list[tuple[int, s
         return block
     for at in range(1, widest):
         count = sum(bool(_is_marker(cells[at])) for _, _, cells in block)
-        if count * 2 >= len(block) and not any(_is_marker(c) for _, _, cells in block for c in cells[:at]) and count >= 2:
-            return [(offset, line.replace(";", "|"), [cells[at], *cells[:at], *cells[at + 1 :]]) for offset, line, cells in block]
+        if (
+            count * 2 >= len(block)
+            and not any(_is_marker(c) for _, _, cells in block for c in cells[:at])
+            and count >= 2
+        ):
+            return [
+                (offset, line.replace(";", "|"), [cells[at], *cells[:at], *cells[at + 1 :]])
+                for offset, line, cells in block
+            ]
     return block
 
 
 def _rows(
-    block: list[tuple[int, str, list[Cell]]], top: int, columns: list[Column], barred: bool, words: Words,
-    legend: dict[str, str], out: TableReading, text: str,
+    block: list[tuple[int, str, list[Cell]]],
+    top: int,
+    columns: list[Column],
+    barred: bool,
+    words: Words,
+    legend: dict[str, str],
+    out: TableReading,
+    text: str,
 ) -> None:
     wanted = _wanted(columns)
     if wanted is None:
@@ -167,12 +204,20 @@ def _rows(
         for at, cell in enumerate(cells[1:], 1):
             spot = at if barred else _place(cell, offset, columns)
             if spot < len(columns):
-                placed[spot] = cell if spot not in placed else Cell(placed[spot].text + " " + cell.text, placed[spot].start, cell.end)
+                placed[spot] = (
+                    cell
+                    if spot not in placed
+                    else Cell(placed[spot].text + " " + cell.text, placed[spot].start, cell.end)
+                )
         claim = _row_claim(antigen, cells[0], placed, columns, wanted, words, legend)
         ticked = _ticked(placed, columns, words)
         if ticked is not None:
             claim.value, claim.reason = ticked, "missing" if ticked == "unk" else ""
-        if numeric and claim.value == "neg" and not any(re.search(r"\d", placed[i].text) for i in wanted if i in placed):
+        if (
+            numeric
+            and claim.value == "neg"
+            and not any(re.search(r"\d", placed[i].text) for i in wanted if i in placed)
+        ):
             claim.value, claim.reason = "unk", "missing"
         _footnote(placed, wanted, text, words, claim)
         claim.pop = _compartment(placed, columns, wanted, words) or claim.pop
@@ -186,16 +231,35 @@ def _footnote(placed: dict[int, Cell], wanted: list[int], text: str, words: Word
         mark = _MARK.search(placed[at].text) if at in placed else None
         if not mark:
             continue
-        note = re.search(r"^[ \t]*" + re.escape(mark.group()) + r"[ :.)]?(.{4,200})$", text[claim.end :], re.MULTILINE)
-        kinds = {t.kind for t in Scanner(note.group(1).lower(), words, frozenset(), {}).run()} if note else set()
-        if kinds & {"norm", "cells", "small", "failed", "artefact", "hedge", "history", "withdrawn", "pending", "openw"}:
+        note = re.search(
+            r"^[ \t]*" + re.escape(mark.group()) + r"[ :.)]?(.{4,200})$", text[claim.end :], re.MULTILINE
+        )
+        kinds = (
+            {t.kind for t in Scanner(note.group(1).lower(), words, frozenset(), {}).run()} if note else set()
+        )
+        if kinds & {
+            "norm",
+            "cells",
+            "small",
+            "failed",
+            "artefact",
+            "hedge",
+            "history",
+            "withdrawn",
+            "pending",
+            "openw",
+        }:
             claim.value, claim.reason = "unk", "note"
 
 
 def _ticked(placed: dict[int, Cell], columns: list[Column], words: Words) -> str | None:
     """The head of the ticked column, where the heads are the choices; None for any other table."""
     heads = {i: meaning_value(c.text, words) for i, c in enumerate(columns) if i}
-    if len({h for h in heads.values() if h}) < 2 or not placed or not all(_TICK.fullmatch(c.text) for c in placed.values()):
+    if (
+        len({h for h in heads.values() if h}) < 2
+        or not placed
+        or not all(_TICK.fullmatch(c.text) for c in placed.values())
+    ):
         return None
     marked = [heads.get(i, "") for i, c in placed.items() if _TICKED.fullmatch(c.text)]
     return marked[0] if len(marked) == 1 and marked[0] else "unk"
@@ -247,7 +311,17 @@ def _column(cell: Cell, words: Words) -> Column:
     named = _MONTHS.search(lowered)
     date = named or _DATE.search(lowered)
     if named:
-        month = "janfebmaraprmayjunjulaugsepoctnovdec".find(named.group(2).replace("mär", "mar").replace("mai", "may").replace("okt", "oct").replace("dez", "dec")) // 3 + 1
+        month = (
+            "janfebmaraprmayjunjulaugsepoctnovdec".find(
+                named.group(2)
+                .replace("mär", "mar")
+                .replace("mai", "may")
+                .replace("okt", "oct")
+                .replace("dez", "dec")
+            )
+            // 3
+            + 1
+        )
         column.when = (int(named.group()[-2:]), month, int(named.group(1)))
     elif date:
         column.when = _when(date)
@@ -257,12 +331,16 @@ def _column(cell: Cell, words: Words) -> Column:
     if column.role == "" and "hscore" in kinds:
         column.role = "hscore"
     first = lowered.split(" ")[0]
-    if column.role == "" and words.table.get(first) in ("current", "other") and first not in ("patient", "case"):
+    if (
+        column.role == ""
+        and words.table.get(first) in ("current", "other")
+        and first not in ("patient", "case")
+    ):
         column.role = words.table[first]
     if column.role == "" and "%" in lowered and not kinds & {"mal", "norm", "dx"}:
         column.role = "percent" if "norm" not in kinds else "other"
     if column.role == "":
-        if "norm" in kinds and "mal" not in kinds or "control" in lowered:
+        if ("norm" in kinds and "mal" not in kinds) or "control" in lowered:
             column.role = "other"
         elif "current" in kinds or lowered.startswith("this"):
             column.role = "current"
@@ -274,8 +352,15 @@ def _column(cell: Cell, words: Words) -> Column:
             column.role = "current"
         elif kinds & {"flowm", "ihcm"}:
             column.role = "method"
-        elif any(words.table.get(w) in ("other", "current", "call", "percent", "intensity") for w in lowered.split()):
-            column.role = next(words.table[w] for w in lowered.split() if words.table.get(w) in ("other", "current", "call", "percent", "intensity"))
+        elif any(
+            words.table.get(w) in ("other", "current", "call", "percent", "intensity")
+            for w in lowered.split()
+        ):
+            column.role = next(
+                words.table[w]
+                for w in lowered.split()
+                if words.table.get(w) in ("other", "current", "call", "percent", "intensity")
+            )
     elif column.role == "current" and "history" in kinds:
         column.role = "other"
     return column
@@ -300,7 +385,11 @@ def _wanted(columns: list[Column]) -> list[int] | None:
         return [i for i in dated if columns[i].when == newest]
     if any(columns[i].when for i in current) or (dated and current):
         return marked
-    measures = [i for i, c in enumerate(columns) if i and c.role in ("percent", "intensity", "call", "method", "hscore")]
+    measures = [
+        i
+        for i, c in enumerate(columns)
+        if i and c.role in ("percent", "intensity", "call", "method", "hscore")
+    ]
     if current:
         return current + [i for i in measures if columns[i].role != "other"]
     if measures:
@@ -311,9 +400,25 @@ def _wanted(columns: list[Column]) -> list[int] | None:
 
 
 def _row_claim(
-    antigen: str, first: Cell, placed: dict[int, Cell], columns: list[Column], wanted: list[int], words: Words, legend: dict[str, str]
+    antigen: str,
+    first: Cell,
+    placed: dict[int, Cell],
+    columns: list[Column],
+    wanted: list[int],
+    words: Words,
+    legend: dict[str, str],
 ) -> Claim:
-    claim = Claim(antigen, "unk", first.start, first.end, reason="missing", pop="mal", current=True, order=first.start, section="table")
+    claim = Claim(
+        antigen,
+        "unk",
+        first.start,
+        first.end,
+        reason="missing",
+        pop="mal",
+        current=True,
+        order=first.start,
+        section="table",
+    )
     values: list[tuple[str, str]] = []
     for at in wanted:
         cell = placed.get(at)
@@ -322,7 +427,9 @@ def _row_claim(
         value, kind = cell_value(cell.text, words, legend, columns[at].role)
         claim.end = max(claim.end, cell.end)
         if value:
-            values.append((value, kind if columns[at].role not in ("method", "current") else columns[at].role + str(at)))
+            values.append(
+                (value, kind if columns[at].role not in ("method", "current") else columns[at].role + str(at))
+            )
         if kind == "pct":
             claim.percent = cell.text
     _weigh(values, claim)
@@ -369,10 +476,14 @@ def cell_value(text: str, words: Words, legend: dict[str, str], role: str) -> tu
 
 def _numbered(text: str, value: float, role: str, policy: Policy) -> tuple[str, str]:
     if role == "hscore":
-        return ("pos" if value >= policy.h_score_positive else "low" if value >= policy.h_score_low else "neg"), "hscore"
+        return (
+            "pos" if value >= policy.h_score_positive else "low" if value >= policy.h_score_low else "neg"
+        ), "hscore"
     if text.startswith("<"):
         value -= 0.01
-    return ("pos" if value >= policy.percent_positive else "low" if value >= policy.percent_low else "neg"), "pct"
+    return (
+        "pos" if value >= policy.percent_positive else "low" if value >= policy.percent_low else "neg"
+    ), "pct"
 
 
 def _cell_tokens(tokens: list[Token], policy: Policy, text: str) -> tuple[str, str]:
@@ -383,7 +494,12 @@ def _cell_tokens(tokens: list[Token], policy: Policy, text: str) -> tuple[str, s
     percent = ""
     for token in tokens[1:]:
         kind = token.kind
-        if kind == "correction" and token is tokens[1] and token.text.startswith("repeat") and len(tokens) > 2:
+        if (
+            kind == "correction"
+            and token is tokens[1]
+            and token.text.startswith("repeat")
+            and len(tokens) > 2
+        ):
             return "unk", "word"
         if kind in ("failed", "pending", "mask", "hedge") or token.text == "?":
             return "unk", "word"
@@ -396,7 +512,13 @@ def _cell_tokens(tokens: list[Token], policy: Policy, text: str) -> tuple[str, s
         elif kind == "negator":
             flip = True
         elif kind == "pct" and not percent:
-            percent = "pos" if token.lo >= policy.percent_positive else "low" if token.hi >= policy.percent_low else "neg"
+            percent = (
+                "pos"
+                if token.lo >= policy.percent_positive
+                else "low"
+                if token.hi >= policy.percent_low
+                else "neg"
+            )
     if states:
         known = set(states)
         if "unk" in known:
@@ -412,7 +534,11 @@ def _cell_tokens(tokens: list[Token], policy: Policy, text: str) -> tuple[str, s
 
 
 def _transposed(
-    block: list[tuple[int, str, list[Cell]]], top: int, words: Words, legend: dict[str, str], out: TableReading
+    block: list[tuple[int, str, list[Cell]]],
+    top: int,
+    words: Words,
+    legend: dict[str, str],
+    out: TableReading,
 ) -> None:
     offset, line, head = block[top]
     barred = "|" in line
@@ -426,7 +552,11 @@ def _transposed(
     for place, row, cells in block[top + 1 :]:
         if barred and ":" in cells[0].text and len(cells) == len(columns) - 1:
             label, _, rest = cells[0].text.partition(":")
-            cells = [Cell(label, cells[0].start, cells[0].start + len(label)), Cell(rest.strip(), cells[0].start, cells[0].end), *cells[1:]]
+            cells = [
+                Cell(label, cells[0].start, cells[0].start + len(label)),
+                Cell(rest.strip(), cells[0].start, cells[0].end),
+                *cells[1:],
+            ]
         rows.append((place, row, cells, _column(cells[0], words)))
     chosen = _chosen([r[3] for r in rows])
     out.used.append((offset, offset + len(line)))
@@ -442,13 +572,21 @@ def _transposed(
             antigen = words.numbers.get(column.text, "") if spot else ""
             if antigen:
                 percent = Column("percent" if "%" in line or "%" in row else "call", 0, 0)
-                claim = _row_claim(antigen, cells[0], {spot: placed[spot]} if spot in placed else {}, [percent] * (spot + 1), [spot], words, legend)
+                claim = _row_claim(
+                    antigen,
+                    cells[0],
+                    {spot: placed[spot]} if spot in placed else {},
+                    [percent] * (spot + 1),
+                    [spot],
+                    words,
+                    legend,
+                )
                 claim.second = len(chosen) > 1
                 out.claims.append(claim)
 
 
 def _is_marker_after_colon(cell: Cell) -> str:
-    label, colon, rest = cell.text.partition(":")
+    _label, colon, rest = cell.text.partition(":")
     match = _MARKER_CELL.match(rest.strip()) if colon else None
     return match.group(1) if match else ""
 

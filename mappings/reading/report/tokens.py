@@ -22,7 +22,9 @@ _AFTER = re.compile(
     re.IGNORECASE,
 )
 _KEYED = re.compile(r"[ \t]*[:=|.(\[]{0,6}[ \t]*([^\s|,;()\[\]]{1,5})(?=[\s|,;)\]]|$)")
-_MINUS_ENDS = re.compile(r"[ \t]*(?:$|[,;|)\]/.\n+&]|(?:and|or|but|und|et|e|y|sowie|with|cd\d|s?ig[mgd]?\b|kappa|lambda|\())", re.I)
+_MINUS_ENDS = re.compile(
+    r"[ \t]*(?:$|[,;|)\]/.\n+&]|(?:and|or|but|und|et|e|y|sowie|with|cd\d|s?ig[mgd]?\b|kappa|lambda|\())", re.I
+)
 _SCAN = re.compile(
     r"(?P<mark>(?<![a-zA-Z0-9])(?P<pre>s|c|cy|cyt|m|sm|ic|anti[- ]?|α)?CD(?P<num>\d{1,3})(?P<suf>[a-zA-Z]{0,12}))"
     r"|(?P<box>\[[ ]?[xX✓✔]?[ ]?\]|[☐☑☒□■✓✔]|\([xX ]\)(?!\w))"
@@ -163,7 +165,9 @@ class Scanner:
         first, last = (number(n) for n in re.findall(r"\d+(?:[.,]\d+)*", match.group())[:2])
         token = self._add("pct", "of", match)
         slash = "/" in match.group()
-        if " in " in match.group() and last not in (10, 20, 50, 100, 1000, 10000) or slash and (last < 20 or 1900 <= last <= 2100 or first < 13 and last < 32):
+        if (" in " in match.group() and last not in (10, 20, 50, 100, 1000, 10000)) or (
+            slash and (last < 20 or 1900 <= last <= 2100 or (first < 13 and last < 32))
+        ):
             token.kind = "w"
         elif last and first <= last:
             token.lo = token.hi = 100 * first / last
@@ -177,9 +181,7 @@ class Scanner:
         for token in reversed(self.out):
             if token.kind == "m" and not token.sign and len(run) < len(signs):
                 run.append(token)
-            elif run and token.text != "/":
-                break
-            elif token.text in (".", ";"):
+            elif (run and token.text != "/") or token.text in (".", ";"):
                 break
         if len(run) == len(signs):
             for token, sign in zip(reversed(run), signs, strict=True):
@@ -231,7 +233,11 @@ class Scanner:
         attached = self.text[end] in "-–"
         after = _MINUS_ENDS.match(self.text, match.end())
         spaced = not attached or self.text[match.end() : match.end() + 1].isspace()
-        if after and (spaced or not self.text[match.end() : match.end() + 1].isalpha() or after.group().lower().startswith("cd")):
+        if after and (
+            spaced
+            or not self.text[match.end() : match.end() + 1].isalpha()
+            or after.group().lower().startswith("cd")
+        ):
             token.sign, token.end = token.sign or "neg", match.end()
             return match.end()
         if attached and spaced:
@@ -263,7 +269,10 @@ class Scanner:
     def _phrase(self, index: int, entries: tuple[tuple[tuple[str, ...], str], ...]) -> tuple[str, int]:
         raw, count = self.out, len(self.out)
         for parts, kind in entries:
-            if len(parts) == 1 and (parts[0] == raw[index].text or parts[0] != raw[index].text and raw[index].text.startswith(parts[0])):
+            if len(parts) == 1 and (
+                parts[0] == raw[index].text
+                or (parts[0] != raw[index].text and raw[index].text.startswith(parts[0]))
+            ):
                 return kind, index + 1
             at = index + 1
             for part in parts[1:]:
@@ -280,7 +289,11 @@ class Scanner:
     def _made(self, first: Token, kind: str, end: int) -> Token:
         token = Token(kind, "", first.start, end, self.text[first.start : end].lower())
         if kind.startswith(("marker:", "maybe:")):
-            token.kind, token.val, token.sub = "m", kind.split(":")[1], "name" if kind[1] == "a" and kind[2] == "r" else "maybe"
+            token.kind, token.val, token.sub = (
+                "m",
+                kind.split(":")[1],
+                "name" if kind[1] == "a" and kind[2] == "r" else "maybe",
+            )
             match = _AFTER.match(self.text, end)
             raw = match and (match.group("s1") or match.group("s2"))
             if raw:

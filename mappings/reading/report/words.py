@@ -99,7 +99,9 @@ def pieces(phrase: str) -> tuple[str, ...]:
     return tuple(p for p in _PIECE.findall(phrase.lower()) if p != "-")
 
 
-def _phrases(items: Iterable[tuple[str, str]]) -> tuple[dict[str, tuple[Entry, ...]], dict[str, tuple[Entry, ...]]]:
+def _phrases(
+    items: Iterable[tuple[str, str]],
+) -> tuple[dict[str, tuple[Entry, ...]], dict[str, tuple[Entry, ...]]]:
     exact: dict[str, dict[tuple[str, ...], str]] = {}
     prefixed: dict[str, dict[tuple[str, ...], str]] = {}
     for phrase, kind in items:
@@ -130,7 +132,9 @@ def compile_words(lexicon: Mapping[str, Any]) -> Words:
     named += [(n, f"maybe:{a}") for a, names in markers["ambiguous_synonyms"].items() for n in names]
     exact, prefixed = _phrases([*named, *others, *_flatten(words["classes"])])
     every = sorted({n for names in markers["synonyms"].values() for n in names}, key=len, reverse=True)
-    loose = [re.escape(n) for n in every] + [rf"\b{n}\b" for v in markers["ambiguous_synonyms"].values() for n in v]
+    loose = [re.escape(n) for n in every] + [
+        rf"\b{n}\b" for v in markers["ambiguous_synonyms"].values() for n in v
+    ]
     numbers = "|".join(markers["antigen_numbers"])
     return Words(
         phrases=exact,
@@ -139,8 +143,12 @@ def compile_words(lexicon: Mapping[str, Any]) -> Words:
         ambiguous={n: a for a, names in markers["ambiguous_synonyms"].items() for n in names},
         not_before=frozenset(markers["not_synonym_before"]),
         clones=tuple(sorted((pieces(c) for c in markers["clones"]), key=len, reverse=True)),
-        dyes=re.compile("(?:" + "|".join(re.escape(d) for d in sorted(markers["dyes"], key=len, reverse=True))
-                        + r")(?![a-z0-9])", re.IGNORECASE),
+        dyes=re.compile(
+            "(?:"
+            + "|".join(re.escape(d) for d in sorted(markers["dyes"], key=len, reverse=True))
+            + r")(?![a-z0-9])",
+            re.IGNORECASE,
+        ),
         cyto_prefixes=frozenset(markers["cytoplasmic_prefixes"]),
         headings={h: k for k, names in words["headings"].items() for h in names},
         table={h: k for k, names in words["table"].items() for h in names},

@@ -1,0 +1,112 @@
+"""Where a report says that malignant cells are, or are not, in this specimen (narrative rule 2)."""
+
+from __future__ import annotations
+
+from mappings.reading.report.story import Sentence, Story
+from mappings.reading.report.tokens import Token
+
+
+def note_malignancy(sentence: Sentence, story: Story) -> None:
+    """Notes where malignant cells are said to be, or not to be, in this specimen (narrative rule 2)."""
+    if sentence.section in ("history", "plan", "therapy", "panel", "legend"):
+        return
+    tokens = sentence.tokens
+    if elsewhere(sentence, story):
+        return
+    kinds = [t.kind for t in tokens]
+    if "mrdw" in kinds:
+        story.mrd_text = True
+        _mrd(tokens, kinds, story)
+    elif (
+        story.mrd_text
+        and sentence.section == "conclusion"
+        and "m" not in kinds
+        and kinds
+        and set(kinds[:4]) & {"neg", "nonefound"}
+    ):
+        story.absent.append((tokens[0].start, tokens[-1].end))
+    past, hedged = False, False
+    for index, token in enumerate(tokens):
+        kind = token.kind
+        if kind == "absent" and any(t.kind == "m" and t.val for t in tokens[:index]):
+            if not any(t.text == ";" for t in tokens[:index]):
+                token.kind = "failed"
+                continue
+        if kind == "absent" or (
+            kind == "nonefound" and set(kinds[:index]) & {"mal", "dx"} and not set(kinds[:index]) & {"norm"}
+        ):
+            story.absent.append((token.start, token.end))
+            if token.text.startswith(("mrd", "no mrd", "undetectable mrd", "emr")):
+                story.mrd = "negative"
+                story.mrd_spans.append((token.start, token.end))
+        elif kind == "history":
+            past = True
+        elif kind == "current":
+            past = False
+        elif kind in ("mal", "mrdpos") or kind == "dx":
+            if kind == "mrdpos" and not past:
+                story.mrd = "positive"
+                story.mrd_spans.append((token.start, token.end))
+            group = sentence.group_kinds[sentence.groups[index]]
+            hedged = bool(group & {"hedge", "pending"}) and kind != "mrdpos"
+            negated = any(k in ("negator", "op_neg", "absent") for k in kinds[max(0, index - 3) : index])
+            after = [t.kind for t in tokens[index + 1 : index + 6] if t.kind != "w" or t.text in (",", ";")]
+            if (
+                kind == "mal"
+                and after[:1] in (["neg"], ["nonefound"])
+                and (after[:1] == ["nonefound"] or "m" not in kinds)
+            ):
+                story.absent.append((token.start, token.end))
+                continue
+            if (
+                kind == "mal"
+                and kinds[max(0, index - 2) : index] in (["negator"], ["w", "negator"], ["dots", "negator"])
+                and any(t.kind == "m" and t.val for t in tokens[:index])
+            ):
+                token.kind = "failed"
+                continue
+            near = [
+                t.kind if t.text != ";" else ";"
+                for t in tokens[max(0, index - 4) : index]
+                if t.kind != "w" or t.text == ";"
+            ]
+            near = near[near.index(";") + 1 :] if ";" in near else near
+            if any(t.text in (",", ")", "(", ":") for t in tokens[max(0, index - 2) : index]):
+                near = []
+            if near[-1:] == ["negator"] or (near[-1:] in (["m"], ["neg"], ["pos"]) and "negator" in near):
+                story.absent.append((token.start, token.end))
+            elif not (past or hedged or negated):
+                story.present.append((token.start, token.end, kind != "dx"))
+
+
+def elsewhere(sentence: Sentence, story: Story) -> bool:
+    """Whether a line opens with another specimen than the one reported (narrative rule 3)."""
+    if not sentence.first or not story.specimen:
+        return False
+    for token in sentence.tokens[:2]:
+        kind = story.words.specimens.get(token.text.split(" ")[0], "")
+        if kind in ("csf", "marrow", "blood") and kind != story.specimen:
+            return True
+        if token.text == "contralateral":
+            return True
+        if token.kind == "m" or token.text == ":":
+            break
+    return False
+
+
+def _mrd(tokens: list[Token], kinds: list[str], story: Story) -> None:
+    at = kinds.index("mrdw")
+    for index in range(at + 1, min(len(tokens), at + 9)):
+        kind, token = kinds[index], tokens[index]
+        if kind == "m":
+            return
+        if kind in ("neg", "nonefound") or (kind == "pct" and token.hi < 0.011 and token.text[0] in "<0"):
+            story.absent.append((tokens[at].start, token.end))
+            story.mrd = "negative"
+            story.mrd_spans.append((tokens[at].start, token.end))
+            return
+        if kind == "pos" or kind == "pct":
+            story.present.append((tokens[at].start, token.end, True))
+            story.mrd = "positive"
+            story.mrd_spans.append((tokens[at].start, token.end))
+            return
