@@ -16,22 +16,9 @@ _KINDS = {
     "safety": "value",
     **{antigen.value: f"{antigen.value} result" for antigen in Antigen},
 }
-_VERBS = tuple(
-    f"{verb} "
-    for verb in [
-        "was",
-        "is",
-        "has",
-        "does",
-        "says",
-        "shows",
-        "still",
-        "names",
-        "cannot",
-        "disagrees",
-        "belongs",
-        "gives",
-    ]
+_VERBS = (
+    *("was ", "is ", "has ", "does ", "says ", "shows ", "still "),
+    *("names ", "cannot ", "disagrees ", "belongs ", "gives "),
 )
 
 
