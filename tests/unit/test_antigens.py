@@ -213,3 +213,15 @@ def test_a_percentage_is_kept_as_reported() -> None:
 
 def test_a_battery_code_whose_meanings_contradict_says_nothing() -> None:
     assert state(relapsed(loinc("22049-1", "Negative", specimen="Bone marrow"))) == "unknown"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CD19 bone marrow", "Marrow CD19", "Tumor CD19", "CD19 marrow flow", "CD19 in marrow", "B-cell marker CD19", "CD19 Ag [Presence]",
+     "CD19 expression", "CD19 result", "Surface CD19", "CD19 (bright/dim/neg)", "FLOW CD19 BM"],
+)  # fmt: skip
+def test_local_names_of_a_result_are_read_or_listed(name: str) -> None:
+    """A result under a name nobody foresaw is never lost without a word (hazard H-13)."""
+    made = relapsed(observation(name, "Negative", specimen="Bone marrow", method="Flow cytometry", id="local"))
+    listed = [row for row in (*made.assessment.set_aside, *made.assessment.unread) if row.source and row.source.reference == "Observation/local"]
+    assert state(made) == "negative" or listed
