@@ -14,7 +14,8 @@ settings.register_profile("local", deadline=None, max_examples=60, suppress_heal
 settings.register_profile(
     "ci", deadline=None, max_examples=60, derandomize=True, print_blob=True, suppress_health_check=_QUIET
 )
-settings.load_profile("ci" if os.environ.get("CI") else "local")
+settings.register_profile("long", deadline=None, max_examples=2_000, suppress_health_check=_QUIET)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local"))
 
 
 @pytest.fixture(scope="session")
