@@ -36,13 +36,13 @@ class Hit:
 
 @dataclass(slots=True)
 class Chart:
-    """What reading starts from. `labs` are plain laboratory values, the newest few of each kind; `index` resolves
-    references; `seen` says what may be answered with *no*."""
+    """What reading starts from. `labs` are plain laboratory values, which no other reader looks at; `index`
+    resolves references; `seen` says what may be answered with *no*."""
 
     patient_id: str
     patient: Resource | None = None
     hits: list[Hit] = field(default_factory=list)
-    labs: list[Hit] = field(default_factory=list)
+    lab_values: list[tuple[Resource, tuple[Concept, ...]]] = field(default_factory=list)
     seen: dict[str, SeenType] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
     make_index: Callable[[], dict[str, Resource]] = dict
@@ -58,6 +58,12 @@ class Chart:
             self._index = self.make_index()
         return self._index
 
+    @property
+    def labs(self) -> list[Hit]:
+        """Plain laboratory values as hits, in a fixed order; made only where options ask for them."""
+        hits = [make_hit(resource, concepts) for resource, concepts in self.lab_values]
+        return sorted(hits, key=lambda hit: (hit.reference, hit.resource.effectiveDateTime or ""))
+
     def of_type(self, *types: str) -> Iterator[Hit]:
         """The hits of the given resource types."""
         return (hit for hit in self.hits if hit.resource.resourceType in types)
@@ -66,6 +72,12 @@ class Chart:
         """`complete`, `incomplete` or `not-seen` for a resource type."""
         row = self.seen.get(kind)
         return row.state if row else "not-seen"
+
+
+def make_hit(resource: Resource, concepts: tuple[Concept, ...]) -> Hit:
+    """A resource with its concepts, reference and trimmed status."""
+    reference = f"{resource.resourceType}/{resource.id or '?'}"
+    return Hit(resource, concepts, reference, (resource.status or "").strip().lower())
 
 
 def reference_key(reference: str | None) -> str:

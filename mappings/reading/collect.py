@@ -1,7 +1,7 @@
 """A decoded input to one patient's chart: strangers set aside, the few resources that matter picked out in one pass.
 
 Sources: rules 11.14; hazards H-01, H-04, H-11. The pass is the hot path of a hook call: a laboratory value costs one
-look-up and an append, and only the newest of each kind is read.
+look-up and an append, and is read only where options ask for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mappings.facts import Remark, SeenType, SourceRef
 from mappings.reading import wire
-from mappings.reading.chart import Chart, Hit, reference_key, resolve
+from mappings.reading.chart import Chart, Hit, make_hit, reference_key, resolve
 from mappings.reading.decode import Decoded
 from mappings.reading.recognise import Recogniser, label_of
 from mappings.reading.seen import what_was_seen
@@ -25,9 +25,7 @@ Placed = tuple[Resource, str | None]
 _ALWAYS = frozenset(
     {"Patient", "DiagnosticReport", "DocumentReference", "Specimen", "Medication", "FamilyMemberHistory"}
 )
-_DAY = len("2025-11-05")
 _LISTED_STRANGERS = 50
-_VOID = frozenset({"entered-in-error", "cancelled", "registered"})
 
 
 def patient_ids(decoded: Decoded) -> tuple[str, ...]:
@@ -84,8 +82,7 @@ def _pick(
     """The one pass over all resources."""
     owners: dict[str, bool] = {}
     unowned: list[str] = []
-    labs: dict[str, list[Resource]] = {}
-    lab_concepts: dict[str, tuple[Concept, ...]] = {}
+    labs = chart.lab_values
     counts, hits, concepts_of = chart.counts, chart.hits, recogniser.concepts
     for resource, _ in everything:
         kind = resource.resourceType or ""
@@ -100,24 +97,17 @@ def _pick(
                 _set_stranger_aside(chart, resource)
                 continue
         concepts = concepts_of(resource.code or resource.medicationCodeableConcept)
-        if not concepts and kind not in _ALWAYS and not _worth_reading(resource, kind, triggers):
+        if not concepts and kind not in _ALWAYS and not _worth_reading(resource, kind, recogniser, triggers):
             continue
         if kind == "Observation" and len(concepts) == 1 and reference is not None:
             concept = concepts[0]
             if concept.kind == "safety" and not _speaks(resource, triggers):
-                rows = labs.get(concept.id)
-                if rows is None:
-                    labs[concept.id], lab_concepts[concept.id] = [resource], concepts
-                else:
-                    rows.append(resource)
+                labs.append((resource, concepts))
                 continue
-        hit = _make_hit(resource, concepts)
+        hit = make_hit(resource, concepts)
         if reference is None:
             unowned.append(hit.reference)
         hits.append(hit)
-    for name, rows in labs.items():
-        chart.labs.extend(_make_hit(resource, lab_concepts[name]) for resource in _newest(rows))
-    chart.labs.sort(key=lambda hit: hit.reference)
     _note_unowned(chart, unowned)
 
 
@@ -127,32 +117,9 @@ def _other_owner(resource: Resource, mine: set[str]) -> bool:
     return second is not None and reference_key(second) not in mine
 
 
-def _make_hit(resource: Resource, concepts: tuple[Concept, ...]) -> Hit:
-    reference = f"{resource.resourceType}/{resource.id or '?'}"
-    return Hit(resource, concepts, reference, (resource.status or "").strip().lower())
-
-
-def _newest(rows: list[Resource]) -> list[Resource]:
-    """The newest value that holds, with all others of the same day; where none holds, the newest entry."""
-    if len(rows) == 1:
-        return rows
-    good = [r for r in rows if (r.status or "").strip().lower() not in _VOID and _has_value(r)] or rows
-    last = max((r.effectiveDateTime or "")[:_DAY] for r in good)
-    return [r for r in good if (r.effectiveDateTime or "")[:_DAY] == last]
-
-
-def _has_value(resource: Resource) -> bool:
-    return bool(
-        resource.valueQuantity
-        or resource.valueCodeableConcept
-        or resource.valueString
-        or resource.valueInteger
-    )
-
-
 def _refuse_identity(chart: Chart) -> None:
     """The Patient given is not the one asked for: nothing of this input counts, and nothing counts as seen (H-01)."""
-    chart.hits, chart.labs = [], []
+    chart.hits, chart.lab_values = [], []
     reason = "the Patient given is not the patient asked for"
     chart.seen = {kind: SeenType(kind, "not-seen", 0, reason) for kind in chart.seen}
 
@@ -232,9 +199,13 @@ def _with_medication(hit: Hit, chart: Chart, recogniser: Recogniser) -> Hit:
     return Hit(hit.resource, concepts, hit.reference, hit.status)
 
 
-def _worth_reading(resource: Resource, kind: str, triggers: re.Pattern[bytes]) -> bool:
-    """Whether a resource without a known name must be looked at: by reference, or for what it says in words."""
-    return bool(resource.medicationReference) or (kind == "Observation" and _speaks(resource, triggers))
+def _worth_reading(
+    resource: Resource, kind: str, recogniser: Recogniser, triggers: re.Pattern[bytes]
+) -> bool:
+    """Whether a resource without a known name must be looked at: by reference, or for what its words say."""
+    if kind != "Observation":
+        return bool(resource.medicationReference)
+    return recogniser.speaks(resource.code, triggers) or _speaks(resource, triggers)
 
 
 def _speaks(resource: Resource, triggers: re.Pattern[bytes]) -> bool:

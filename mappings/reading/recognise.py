@@ -70,6 +70,7 @@ class Recogniser:
         self._known = {code for _, code in knowledge.by_code} | {code for _, code in knowledge.stops}
         self._whole = knowledge.whole_texts
         self._texts: dict[str, tuple[Concept, ...]] = {}
+        self._telling: dict[str, bool] = {}
 
     def concepts(self, concept: wire.Concept | None) -> tuple[Concept, ...]:
         """Every concept that any coding or any text of a CodeableConcept names (never `coding[0]` alone)."""
@@ -100,6 +101,18 @@ class Recogniser:
             if named:
                 found = _joined(found, named)
         return found
+
+    def speaks(self, concept: wire.Concept | None, triggers: re.Pattern[bytes]) -> bool:
+        """Whether a name that stands for no concept holds a word that makes its result worth reading."""
+        for text in texts_of(concept):
+            known = self._telling.get(text)
+            if known is None:
+                if len(self._telling) >= _MEMO_LIMIT:
+                    self._telling.clear()
+                known = self._telling[text] = triggers.search(text.encode()) is not None
+            if known:
+                return True
+        return False
 
     def coded(self, concept: wire.Concept | None) -> tuple[Concept, ...]:
         """The concepts that codings alone name."""
@@ -148,6 +161,7 @@ class Recogniser:
         """Empties the memos (for measuring a cold start)."""
         self._codes.clear()
         self._texts.clear()
+        self._telling.clear()
 
 
 def _joined(found: tuple[Concept, ...], more: tuple[Concept, ...]) -> tuple[Concept, ...]:
