@@ -270,3 +270,24 @@ def test_no_result_is_unknown_and_says_so() -> None:
     view = cd19(relapsed())
     assert (view.state.value, view.results, view.discordant) == ("unknown", (), False)
     assert view.because
+
+
+@pytest.mark.parametrize("newer", ["amended", "corrected"])
+def test_an_amendment_replaces_nothing_of_another_site_of_the_same_day(newer: str) -> None:
+    """Two biopsies of one day, both by IHC: an amended marrow says nothing of the node (11.6: same specimen)."""
+    node = stain("Positive", id="node")
+    marrow = stain("Negative", id="marrow", specimen="Bone marrow trephine", status=newer)
+    made = relapsed(node, marrow)
+    assert (state(made), cd19(made).discordant) == ("unknown", True)
+
+
+def test_a_final_result_replaces_nothing_of_another_site_of_the_same_day() -> None:
+    node = stain("Positive", id="node", status="preliminary")
+    marrow = stain("Negative", id="marrow", specimen="Bone marrow trephine")
+    assert state(relapsed(node, marrow)) == "unknown"
+
+
+def test_a_report_that_is_final_replaces_no_other_report_of_the_same_day() -> None:
+    one = report("Lymph node, left: lymphoma cells are CD19 positive.", id="a", status="preliminary", specimen="Lymph node, left neck")
+    other = report("Pleural fluid: lymphoma cells are CD19 negative.", id="b", specimen="Pleural effusion")
+    assert state(relapsed(one, other)) == "unknown"
