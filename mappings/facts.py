@@ -239,6 +239,11 @@ class DiseaseEvent:
         """Whether it rests on the problem list's own status."""
         return self.source.element == "clinicalStatus"
 
+    @property
+    def from_problem_list(self) -> bool:
+        """Whether it was read from a Condition."""
+        return self.source.reference.startswith("Condition/")
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:

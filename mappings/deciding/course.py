@@ -160,10 +160,10 @@ def _at_mrd_level(event: DiseaseEvent, facts: Facts) -> bool:
 def _place(event: DiseaseEvent, reference: CarTInfusion, course: Course) -> Dated | None:
     """Where an event stands against the anchor: after it, now (undated), or not usable."""
     infused = reference.last
-    if event.when is None and (event.onset is not None or event.recorded is not None):
+    if event.when is None and event.from_problem_list:
         return _place_condition(event, infused, course)
     if event.when is None:
-        return Dated(event, None) if event.current else None
+        return Dated(event, None) if event.current else _undated(event, course)
     if infused is None:
         _unordered(event, event.when, course)
         return None
@@ -174,6 +174,12 @@ def _place(event: DiseaseEvent, reference: CarTInfusion, course: Course) -> Date
     return Dated(event, event.when) if after else None
 
 
+def _undated(event: DiseaseEvent, course: Course) -> None:
+    course.unordered.append(Dated(event, None))
+    reason = "has no date that puts it before or after the infusion"
+    course.remarks.append(Remark("set-aside", reason, event.source, about="course", code="order-unknown"))
+
+
 def _unordered(event: DiseaseEvent, date: ClinicalDate, course: Course) -> None:
     course.unordered.append(Dated(event, date))
     reason = "cannot be put before or after the infusion: one of the dates is missing or partial"
@@ -181,7 +187,10 @@ def _unordered(event: DiseaseEvent, date: ClinicalDate, course: Course) -> None:
 
 
 def _place_condition(event: DiseaseEvent, infused: ClinicalDate | None, course: Course) -> Dated | None:
-    """A problem-list entry: dated when its onset or recording lies after the anchor, else the state now (11.3)."""
+    """A problem-list entry: dated when its onset or recording lies after the anchor, else the state now (11.3).
+
+    A status is the state now; a code or text that merely names a relapse counts only with a date after the anchor.
+    """
     for date in (event.onset, event.recorded):
         if date is not None and infused is not None and before(infused, date):
             return Dated(event, date)
@@ -193,7 +202,10 @@ def _place_condition(event: DiseaseEvent, infused: ClinicalDate | None, course: 
             Remark("set-aside", reason, event.source, about="course", code="before-infusion")
         )
         return None
-    return Dated(event, None)
+    course.unordered.append(Dated(event, event.recorded))
+    reason = "names a relapse, but no date puts it after the infusion"
+    course.remarks.append(Remark("set-aside", reason, event.source, about="course", code="order-unknown"))
+    return None
 
 
 def _mrd_relapse(
@@ -264,7 +276,7 @@ def _not_after(item: Dated, boundary: Dated) -> bool:
         return False
     if item.date is None or boundary.date is None:
         return False
-    return before(boundary.date, item.date) is False
+    return before(item.date, boundary.date) is True
 
 
 def _new_episode(current: list[Dated], course: Course) -> list[Dated]:

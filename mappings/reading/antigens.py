@@ -148,7 +148,7 @@ class Reader:
         quantity = values.quantity_of(item.valued)
         if quantity is not None and values.is_count(quantity):
             return True
-        if self.vocabulary.counts.any_in(item.names):
+        if quantity is not None and self.vocabulary.counts.any_in(item.names):
             return True
         return context.specimen is SpecimenKind.BLOOD
 
@@ -159,6 +159,8 @@ class Reader:
             return ""
         if uses & {"tumour_antigen"} or self.vocabulary.malignant_cells.any_in(f"{item.names} ; {text}"):
             return ""
+        if self.vocabulary.counts.any_in(item.names):
+            return "speaks of B cells in general, not of malignant cells"
         if context.specimen in TUMOUR_SPECIMENS or context.method is Method.IHC:
             return ""
         if (

@@ -64,7 +64,8 @@ class ChartReader:
     def _facts(self, chart: Chart, as_of: ClinicalDate) -> Facts:
         diseases = read_diseases(chart, self.knowledge, self.vocabulary)
         cars = read_car_t(chart, self.knowledge.policy.merge_days)
-        antigens, reports, events = self._results(chart)
+        has_all = any(d.group == "b-all" or d.disease.startswith("all-") for d in diseases.diagnoses)
+        antigens, reports, events = self._results(chart, has_all)
         therapies, therapy_remarks = read_therapies(chart.hits, as_of, self.knowledge, self.vocabulary)
         patient = read_patient(chart)
         facts = Facts(
@@ -91,11 +92,11 @@ class ChartReader:
         )
         return _without_future(facts, as_of)
 
-    def _results(self, chart: Chart) -> tuple[AntigenReading, ReportsReading, list]:  # type: ignore[type-arg]
+    def _results(self, chart: Chart, has_all: bool) -> tuple[AntigenReading, ReportsReading, list]:  # type: ignore[type-arg]
         surroundings = Surroundings(chart, self.vocabulary)
         coded = Reader(self.knowledge, self.recogniser, self.vocabulary, surroundings)
         status = FindingReader(self.knowledge, self.recogniser, self.vocabulary, surroundings)
-        texts = TextReader(self.knowledge, self.recogniser, self.vocabulary, surroundings)
+        texts = TextReader(self.knowledge, self.recogniser, self.vocabulary, surroundings, has_all)
         antigens, reports = AntigenReading(), ReportsReading()
         events = []
         for hit in chart.of_type("Observation"):

@@ -21,6 +21,7 @@ from mappings.reading.values import number_of, of_resource, polarity
 from mappings.reading.vocabulary import Vocabulary
 from mappings.reading.wire import Quantity
 
+_ONE_WORD = 40
 _TREND = {
     "improved": EventKind.PARTIAL_RESPONSE,
     "stable": EventKind.STABLE,
@@ -176,4 +177,9 @@ class FindingReader:
                 return "negative"
             return "positive" if number is not None else ""
         text = values_text(of_resource(hit.resource))
-        return read_report(f"MRD: {text}", lexicon=self.knowledge.lexicon).mrd
+        said = read_report(f"MRD: {text}", lexicon=self.knowledge.lexicon).mrd
+        if said or len(text) > _ONE_WORD:
+            return said
+        if self.vocabulary.absent_words.any_in(text):
+            return "negative"
+        return "positive" if self.vocabulary.present_words.any_in(text) else ""

@@ -5,7 +5,7 @@ Sources: rules CD-2, CD-6a, 11.3, 11.9, 11.15; narratives are read by `mappings.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mappings.facts import (
     Antigen,
@@ -28,7 +28,7 @@ from mappings.reading.context import VOID, Context, Surroundings, about_somebody
 from mappings.reading.course_text import read_course
 from mappings.reading.disease import most_telling
 from mappings.reading.narrative import Passage, passages
-from mappings.reading.recognise import Recogniser
+from mappings.reading.recognise import Recogniser, words_of
 from mappings.reading.report import AntigenFinding, ReportReading, read_report
 from mappings.reading.vocabulary import Vocabulary
 
@@ -46,7 +46,10 @@ _COURSE_KINDS = {
 }
 
 
+_OTHER_LINEAGE = ("myeloid", "mixed")
+_DENIED_BEHIND = frozenset({"ruled out", "excluded"})
 _NAME_WITHIN = 8_000
+_DENIAL_WITHIN = 5  # words before a name in which a denial still speaks of it
 
 
 def deauville_kind(vocabulary: Vocabulary, score: int, change: str) -> EventKind | None:
@@ -76,6 +79,7 @@ class TextReader:
     recogniser: Recogniser
     vocabulary: Vocabulary
     surroundings: Surroundings
+    has_all: bool = False  # acute lymphoblastic leukaemia on the problem list: another lineage means a switch
 
     def read(self, hit: Hit, known: set[tuple[str, Antigen]], into: ReportsReading) -> None:
         """Reads every text of one resource; `known` are antigens that its coded value already settled."""
@@ -191,12 +195,18 @@ class TextReader:
         into: ReportsReading,
     ) -> None:
         specimen = self._specimen(context, reading)
+        if reading.malignancy == "present" and self._denied(passage):
+            reading = replace(reading, malignancy="not-stated", findings={})
         if not context.imaging:
             self._cells(hit, passage, reading, context, specimen, into)
             if concept is not None and reading.malignancy == "present":
                 self._named_disease(hit, passage, concept, into)
-        if reading.lineage in ("myeloid", "mixed"):
-            words = SourceRef(hit.reference, passage.element, "; ".join(reading.lineage_words))
+        switched = (
+            "; ".join(reading.lineage_words) if self.has_all and reading.lineage in _OTHER_LINEAGE else ""
+        )
+        switched = switched or self._switch(passage)
+        if switched and not context.imaging:
+            words = SourceRef(hit.reference, passage.element, switched)
             into.lineage_switch.append(Sighting(words, context.date))
         for statement in read_course(passage.text).statements:
             if statement.about in ("family", "other-cancer") or statement.time == "prior":
@@ -256,6 +266,32 @@ class TextReader:
         lymphoid = tuple(c for c in found if c.attributes.get("scope") != "excluded")
         return most_telling(lymphoid or found)
 
+    def _switch(self, passage: Passage) -> str:
+        """A myeloid or mixed-phenotype leukaemia, or a switch of lineage, named without denial or doubt (CD-10)."""
+        text = passage.text[:_NAME_WITHIN]
+        words = words_of(text)
+        for start, end, concept in self.recogniser.phrases.find(text):
+            in_leukaemia = self.has_all and concept.attributes.get("acute_leukaemia")
+            if (concept.kind == "lineage-switch" or in_leukaemia) and not self._taken_back(words, start, end):
+                return " ".join(words[start:end])
+        return ""
+
+    def _taken_back(self, words: list[str], start: int, end: int) -> bool:
+        """Whether a name is denied, doubted, past or of a relative by the words beside it."""
+        ahead = " ".join(words[max(0, start - _DENIAL_WITHIN) : start])
+        behind = " ".join(words[end : end + 2])
+        qualifiers = self.vocabulary.qualifiers
+        if any(qualifiers[name].any_in(ahead) for name in ("negated", "doubt", "history", "family")):
+            return True
+        return qualifiers["negated"].first(behind) in _DENIED_BEHIND
+
+    def _denied(self, passage: Passage) -> bool:
+        """Whether every malignancy a text names is denied, asked for only, or of a relative."""
+        text = passage.text[:_NAME_WITHIN]
+        words = words_of(text)
+        named = [(a, b) for a, b, c in self.recogniser.phrases.find(text) if c.kind == "diagnosis"]
+        return bool(named) and all(self._taken_back(words, a, b) for a, b in named)
+
     def _another_malignancy(
         self, hit: Hit, found: list[Passage], concept: Concept | None, context: Context, into: ReportsReading
     ) -> bool:
@@ -266,6 +302,8 @@ class TextReader:
         if concept is not None and concept.attributes.get("group") == "t-lineage":
             quote = SourceRef(hit.reference, found[0].element, concept.label)
             into.t_cell_malignancy.append(Sighting(quote, context.date))
+            reason = f"is of another malignancy: {concept.label}"
+        elif concept is not None and concept.attributes.get("group") == "myeloid" and not self.has_all:
             reason = f"is of another malignancy: {concept.label}"
         elif concept is None and self.vocabulary.other_cancers.any_in(" ; ".join(p.text for p in found)):
             reason = "is of another cancer"

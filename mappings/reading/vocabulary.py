@@ -53,6 +53,8 @@ class Vocabulary:
         self.pathology = WordList(lexicon["pathology"])
         self.imaging = WordList(lexicon["imaging"])
         self.mrd = WordList(lexicon["mrd"])
+        self.present_words = WordList(lexicon["present_words"])
+        self.absent_words = WordList(lexicon["absent_words"])
         self.others = WordList(lexicon["others"])
         self.cns_sites = WordList(lexicon["cns_sites"])
         self._deauville = dict(lexicon["deauville"])
