@@ -75,7 +75,8 @@ def _newest_versions(results: list[AntigenResult], weighed: _Weighed) -> list[An
     """Amended and corrected results replace the earlier ones of the same specimen; final ones the preliminary (11.6)."""
     groups: dict[object, list[AntigenResult]] = {}
     for result in results:
-        same = result.accession or (result.collected.text if result.collected else result.source.reference)
+        day = result.collected.text if result.collected else result.source.reference
+        same = result.accession or (day, result.specimen, result.specimen_text)
         groups.setdefault((same, result.method), []).append(result)
     kept: list[AntigenResult] = []
     for group in groups.values():

@@ -163,7 +163,10 @@ def _place(event: DiseaseEvent, reference: CarTInfusion, course: Course) -> Date
     if event.when is None and event.from_problem_list:
         return _place_condition(event, infused, course)
     if event.when is None:
-        return Dated(event, None) if event.current else _undated(event, course)
+        if event.current:
+            return Dated(event, None)
+        _undated(event, course)
+        return None
     if infused is None:
         _unordered(event, event.when, course)
         return None
