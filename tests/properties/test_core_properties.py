@@ -41,6 +41,7 @@ ANTIGENS = ("CD19", "CD20", "CD22")
 OPPOSITE = {("positive", "negative"), ("negative", "positive")}
 CD19_CATEGORIES = {"cd19-positive", "cd19-low-or-partial", "cd19-negative", "cd19-unknown"}
 OPPOSITE_CATEGORIES = {("cd19-positive", "cd19-negative"), ("cd19-negative", "cd19-positive")}
+NEGATIVES = {"no-lymphoid-malignancy", "no-cd19-car-t", "no-relapse"}
 NAME = st.sampled_from(NAMES)
 
 
@@ -147,7 +148,10 @@ def test_dirt_in_a_resource_that_decides_nothing_changes_nothing(name: str, data
     if element in ("code", "medicationCodeableConcept", "resourceType", "component", "hasMember", "conclusion", "status", "whole"):
         return  # what it says may now be anything; other properties hold that case
     plain, made = run(CHARTS[name]), run([*CHARTS[name], bent])
-    assert answer(made)[:4] == answer(plain)[:4]
+    if category(made) == "insufficient-data" and category(plain) in NEGATIVES:
+        assert any(row.state != "complete" for row in made.facts.seen)  # a negative needs a set read in full
+    else:
+        assert answer(made)[:4] == answer(plain)[:4]
 
 
 @given(NAME, st.data())
