@@ -9,8 +9,11 @@ from functools import lru_cache
 
 from mappings.dates import ClinicalDate, parse_date
 from mappings.deciding import category as questions
-from mappings.deciding.antigen_state import Window, marks_on, view_antigen
-from mappings.deciding.course import Course, anchor_of, days_to_relapse, read_course, response_before_relapse
+from mappings.deciding.antigen_order import Window
+from mappings.deciding.antigen_state import view_antigen
+from mappings.deciding.antigen_words import marks_on
+from mappings.deciding.course import anchor_of, days_to_relapse, read_course, response_before_relapse
+from mappings.deciding.course_model import Course
 from mappings.deciding.disease_choice import DiseaseChoice, choose_disease
 from mappings.deciding.gaps import SILENT, missing_items
 from mappings.deciding.options import match_options

@@ -6,32 +6,23 @@ Sources: rules CD-1, CD-3, CD-6, CD-9, 11.2 (discordance), 11.3 (age, change), 1
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
-from mappings.dates import ClinicalDate, before, days_between
-from mappings.deciding.course import Course
+from mappings.dates import before
+from mappings.deciding.antigen_order import Window, against_therapy, days_before, other_car, outside_window
+from mappings.deciding.antigen_words import describe
+from mappings.deciding.course_model import Course
 from mappings.evaluation import AntigenView
 from mappings.facts import (
     Antigen,
     AntigenResult,
     AntigenState,
-    CarTInfusion,
     Facts,
     Method,
-    PriorTherapy,
     Remark,
-    SpecimenKind,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The local policy that says which results are of this relapse (rules 8, 11.3), in days."""
-
-    before_relapse: int
-    max_age: int
+_against_therapy = against_therapy
 
 
 @dataclass(slots=True)
@@ -126,7 +117,7 @@ def _weigh(
             return
         if verdict == "during":
             weighed.on_treatment.append(result)
-    other = _other_car(result, antigen, facts, course)
+    other = other_car(result, antigen, facts, course)
     if other:
         weighed.voided.append((result, other))
         weighed.remarks.append(_aside(result, f"was collected before {other}", "before-therapy"))
@@ -148,84 +139,13 @@ def _refuse(result: AntigenResult, course: Course, window: Window, only_cns: boo
         # issued is only an upper bound: the specimen may be older (11.11)
         after = False if after is False else None
     if after is False:
-        return _days_before(anchor, result.collected), "before-infusion"
+        return days_before(anchor, result.collected), "before-infusion"
     if after is None:
         return (
             "cannot be put before or after the infusion: a date is missing, partial or only that of issue",
             "order-unknown",
         )
-    return _outside_window(result, course, window)
-
-
-def _days_before(anchor: CarTInfusion, collected: ClinicalDate) -> str:
-    days = days_between(collected, anchor.last) if anchor.last else None
-    if days is None:
-        return "was collected before the infusion"
-    if days == 0:
-        return "was collected on the day of the infusion"
-    return f"was collected {days} day{'s' if days != 1 else ''} before the infusion"
-
-
-def _outside_window(result: AntigenResult, course: Course, window: Window) -> tuple[str, str] | None:
-    if result.collected is None:
-        return None
-    if course.start is None:
-        return _before_last_response(result, course)
-    earliest = course.start.first - timedelta(days=window.before_relapse)
-    if result.collected.last >= earliest:
-        return None
-    age = (course.start.first - result.collected.last).days
-    of_earlier = any(
-        start.first - timedelta(days=window.before_relapse) <= result.collected.last
-        for start in course.earlier_starts
-    )
-    if of_earlier and age <= window.max_age:
-        return None
-    if of_earlier:
-        return f"is of an earlier episode, {age} days before the present one: out of date", "out-of-date"
-    return f"was collected {age} days before the relapse", "before-relapse"
-
-
-def _before_last_response(result: AntigenResult, course: Course) -> tuple[str, str] | None:
-    """With an undated relapse a result from before a recorded response describes an earlier episode."""
-    for response in course.responses:
-        if response.date is not None and result.collected and before(result.collected, response.date):
-            return "was collected before a recorded response: it describes an earlier episode", "out-of-date"
-    return None
-
-
-def _against_therapy(result: AntigenResult, therapy: PriorTherapy) -> str:
-    """`before`, `during`, `after` or `unknown`: the clock is the last dose (11.10)."""
-    if result.collected is None or therapy.last is None:
-        return "unknown"
-    after_last = before(therapy.last, result.collected)
-    if after_last:
-        return "after"
-    first = therapy.first or therapy.last
-    started = before(result.collected, first)
-    if started is True or (started is False and after_last is False and first == therapy.last):
-        return "before"
-    if started is False and after_last is False:
-        return "during"
-    return "unknown"
-
-
-def _other_car(result: AntigenResult, antigen: Antigen, facts: Facts, course: Course) -> str:
-    """A later CAR of the same target, or one of unknown target, voids an older result."""
-    for infusion in facts.infusions:
-        if infusion is course.anchor or infusion.last is None or result.collected is None:
-            continue
-        hits = antigen.value in infusion.targets or (not infusion.targets and antigen is Antigen.CD19)
-        if hits and before(infusion.last, result.collected) is not True:
-            if (
-                antigen is Antigen.CD19
-                and course.anchor
-                and course.anchor.last
-                and infusion.last.last <= course.anchor.last.last
-            ):
-                continue
-            return f"{infusion.label} ({infusion.last.display()})"
-    return ""
+    return outside_window(result, course, window)
 
 
 def _conclude(antigen: Antigen, weighed: _Weighed, window: Window) -> AntigenView:
@@ -318,13 +238,13 @@ def _settled(definite: list[AntigenResult]) -> list[AntigenResult]:
 
 
 def _one_specimen(one: AntigenResult, other: AntigenResult) -> bool:
-    if one.accession and one.accession == other.accession:
-        return True
-    return (
-        one.collected is not None
-        and other.collected is not None
-        and one.collected.first == other.collected.first
-    )
+    if one.accession and other.accession:
+        return one.accession == other.accession
+    if one.collected is None or other.collected is None or one.collected.first != other.collected.first:
+        return False
+    sites = {one.specimen, other.specimen} - {SpecimenKind.UNSPECIFIED}
+    texts = {one.specimen_text, other.specimen_text} - {""}
+    return len(sites) <= 1 and len(texts) <= 1
 
 
 def _replaces(newer: AntigenResult, older: AntigenResult, window: Window) -> bool:
@@ -343,38 +263,3 @@ def _replaces(newer: AntigenResult, older: AntigenResult, window: Window) -> boo
         return True
     days = (newer.collected.first - older.collected.last).days
     return days > window.max_age
-
-
-def describe(result: AntigenResult) -> str:
-    """One result in the words of a card: state, number, specimen, method, date."""
-    parts = [result.state.value]
-    if result.percent:
-        parts.append(result.percent)
-    if result.h_score:
-        parts.append(f"H-score {result.h_score}")
-    if result.specimen is not SpecimenKind.UNSPECIFIED:
-        parts.append(_SITES[result.specimen])
-    if result.method is not Method.UNSPECIFIED:
-        parts.append({Method.FLOW: "flow", Method.IHC: "IHC"}[result.method])
-    if result.collected is not None:
-        parts.append(result.collected.display())
-    return ", ".join(parts)
-
-
-_SITES = {
-    SpecimenKind.TISSUE: "tissue",
-    SpecimenKind.MARROW: "marrow",
-    SpecimenKind.BLOOD: "blood",
-    SpecimenKind.CSF: "CSF",
-    SpecimenKind.EFFUSION: "effusion",
-}
-
-
-def marks_on(antigen: Antigen, view: AntigenView, therapies: Iterable[PriorTherapy]) -> str:
-    """After rituximab or obinutuzumab a CD20 result is accepted and marked (11.10)."""
-    for therapy in therapies:
-        if antigen is Antigen.CD20 and therapy.administered and "cd20-antibody" in therapy.classes:
-            for result in view.results:
-                if result.collected and therapy.last and before(therapy.last, result.collected):
-                    return f"after {therapy.label}"
-    return ""

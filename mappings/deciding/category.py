@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mappings.dates import ClinicalDate, before
-from mappings.deciding.course import Course
+from mappings.deciding.course_model import Course
 from mappings.evaluation import Branch, CriterionResult, Outcome, RelapseCategory
 from mappings.facts import Antigen, AntigenState, Certainty, Diagnosis, Facts, Sighting, SourceRef
 

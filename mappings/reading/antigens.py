@@ -25,6 +25,7 @@ from mappings.facts import (
 from mappings.loading import Concept, Knowledge
 from mappings.reading import values, wire
 from mappings.reading.chart import Hit
+from mappings.reading.components import Component, values_text
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
 from mappings.reading.recognise import Recogniser, texts_of
 from mappings.reading.report import read_report
@@ -290,35 +291,6 @@ def clone_of(text: str) -> str:
     return match[1] if match else ""
 
 
-class Component(wire.Struct, gc=False):
-    """Observation.component."""
-
-    code: wire.Concept | None = None
-    valueQuantity: wire.Raw = wire.NOTHING  # noqa: N815
-    valueCodeableConcept: wire.Raw = wire.NOTHING  # noqa: N815
-    valueString: wire.Raw = wire.NOTHING  # noqa: N815
-    valueInteger: wire.Raw = wire.NOTHING  # noqa: N815
-    valueBoolean: wire.Raw = wire.NOTHING  # noqa: N815
-    valueRange: wire.Raw = wire.NOTHING  # noqa: N815
-    valueRatio: wire.Raw = wire.NOTHING  # noqa: N815
-    dataAbsentReason: wire.Raw = wire.NOTHING  # noqa: N815
-    interpretation: wire.Raw = wire.NOTHING
-
-    def valued(self) -> Valued:
-        """The value elements of the component."""
-        return Valued(
-            self.valueQuantity,
-            self.valueCodeableConcept,
-            self.valueString,
-            self.valueInteger,
-            self.valueBoolean,
-            self.valueRange,
-            self.valueRatio,
-            self.dataAbsentReason,
-            self.interpretation,
-        )
-
-
 def cells_event(hit: Hit, context: Context, quote: str) -> DiseaseEvent:
     """An antigen stated of malignant cells says that such cells were there (rules 11.3, 11.9)."""
     return DiseaseEvent(
@@ -331,31 +303,6 @@ def cells_event(hit: Hit, context: Context, quote: str) -> DiseaseEvent:
         phenotype=True,
         accession=context.accession or hit.reference,
     )
-
-
-def values_text(valued: Valued) -> str:
-    """The value as charted, for quoting; empty where there is none (a dataAbsentReason is no value)."""
-    quantity = wire.peek(valued.quantity, wire.Quantity)
-    if quantity is not None and quantity.value is not None:
-        return f"{quantity.comparator or ''}{quantity.value} {quantity.unit or quantity.code or ''}".strip()
-    concept = wire.peek(valued.concept, wire.Concept)
-    if concept is not None:
-        texts = texts_of(concept)
-        codes = [coding.code for coding in concept.coding or () if coding.code]
-        return texts[0] if texts else (codes[0] if codes else "")
-    text = wire.peek(valued.string, str)
-    if text and text.strip():
-        return text.strip()
-    number = wire.peek(valued.integer, int)
-    if number is not None:
-        return str(number)
-    flag = wire.peek(valued.boolean, bool)
-    if flag is not None:
-        return "true" if flag else "false"
-    ratio = wire.peek(valued.ratio, wire.Ratio)
-    if ratio is not None and ratio.numerator and ratio.denominator:
-        return f"{ratio.numerator.value}/{ratio.denominator.value}"
-    return ""
 
 
 def _aside(hit: Hit, item: Item, reason: str, code: str) -> Remark:

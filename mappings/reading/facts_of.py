@@ -16,6 +16,7 @@ from mappings.reading.context import Surroundings
 from mappings.reading.decode import Decoded
 from mappings.reading.disease import read_diseases
 from mappings.reading.findings import FindingReader
+from mappings.reading.named_disease import DiseaseNames
 from mappings.reading.recognise import Recogniser
 from mappings.reading.reports import ReportsReading, TextReader
 from mappings.reading.safety_facts import read_safety
@@ -96,7 +97,8 @@ class ChartReader:
         surroundings = Surroundings(chart, self.vocabulary)
         coded = Reader(self.knowledge, self.recogniser, self.vocabulary, surroundings)
         status = FindingReader(self.knowledge, self.recogniser, self.vocabulary, surroundings)
-        texts = TextReader(self.knowledge, self.recogniser, self.vocabulary, surroundings, has_all)
+        names = DiseaseNames(self.recogniser, self.vocabulary, has_all)
+        texts = TextReader(self.knowledge, self.vocabulary, surroundings, names)
         antigens, reports = AntigenReading(), ReportsReading()
         events = []
         for hit in chart.of_type("Observation"):

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from mappings.facts import Certainty, DiseaseEvent, EventKind, Remark, SourceRef
 from mappings.loading import Knowledge
 from mappings.reading import wire
-from mappings.reading.antigens import values_text
 from mappings.reading.chart import Hit, reference_key
+from mappings.reading.components import values_text
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
 from mappings.reading.course_text import read_course
 from mappings.reading.recognise import Recogniser, texts_of

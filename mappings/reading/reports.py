@@ -26,9 +26,8 @@ from mappings.reading.antigens import TUMOUR_SPECIMENS
 from mappings.reading.chart import Hit
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
 from mappings.reading.course_text import read_course
-from mappings.reading.disease import most_telling
+from mappings.reading.named_disease import DiseaseNames, reported_diagnosis
 from mappings.reading.narrative import Passage, passages
-from mappings.reading.recognise import Recogniser, words_of
 from mappings.reading.report import AntigenFinding, ReportReading, read_report
 from mappings.reading.vocabulary import Vocabulary
 
@@ -47,9 +46,6 @@ _COURSE_KINDS = {
 
 
 _OTHER_LINEAGE = ("myeloid", "mixed")
-_DENIED_BEHIND = frozenset({"ruled out", "excluded"})
-_NAME_WITHIN = 8_000
-_DENIAL_WITHIN = 5  # words before a name in which a denial still speaks of it
 
 
 def deauville_kind(vocabulary: Vocabulary, score: int, change: str) -> EventKind | None:
@@ -76,10 +72,9 @@ class TextReader:
     """Reads the texts of Observations, reports and documents; one per chart."""
 
     knowledge: Knowledge
-    recogniser: Recogniser
     vocabulary: Vocabulary
     surroundings: Surroundings
-    has_all: bool = False  # acute lymphoblastic leukaemia on the problem list: another lineage means a switch
+    names: DiseaseNames
 
     def read(self, hit: Hit, known: set[tuple[str, Antigen]], into: ReportsReading) -> None:
         """Reads every text of one resource; `known` are antigens that its coded value already settled."""
@@ -87,7 +82,7 @@ class TextReader:
         into.remarks.extend(remarks)
         if not found:
             return
-        concept = self._named(" ; ".join(passage.text[:_NAME_WITHIN] for passage in found))
+        concept = self.names.named(" ; ".join(passage.text for passage in found))
         if hit.status in VOID or self.surroundings.void_parent(hit):
             if hit.status != "registered":
                 reason = f"has status “{hit.status}” and proves nothing"
@@ -176,7 +171,7 @@ class TextReader:
     def _not_tumour(
         self, specimen: SpecimenKind, context: Context, reading: ReportReading, passage: Passage
     ) -> str:
-        """Why a state read from text is not of tumour: blood or an unnamed specimen needs malignant cells named (CD-2)."""
+        """Why a state read from text is not of tumour: blood or an unnamed specimen needs malignant cells (CD-2)."""
         if specimen in TUMOUR_SPECIMENS or reading.malignancy == "present":
             return ""
         if self.vocabulary.malignant_cells.any_in(passage.text) and specimen is not SpecimenKind.BLOOD:
@@ -195,16 +190,19 @@ class TextReader:
         into: ReportsReading,
     ) -> None:
         specimen = self._specimen(context, reading)
-        if reading.malignancy == "present" and self._denied(passage):
+        if reading.malignancy == "present" and self.names.denied(passage.text):
             reading = replace(reading, malignancy="not-stated", findings={})
         if not context.imaging:
             self._cells(hit, passage, reading, context, specimen, into)
             if concept is not None and reading.malignancy == "present":
-                self._named_disease(hit, passage, concept, into)
+                source = SourceRef(hit.reference, passage.element)
+                into.diagnoses.append(reported_diagnosis(concept, source))
         switched = (
-            "; ".join(reading.lineage_words) if self.has_all and reading.lineage in _OTHER_LINEAGE else ""
+            "; ".join(reading.lineage_words)
+            if self.names.has_all and reading.lineage in _OTHER_LINEAGE
+            else ""
         )
-        switched = switched or self._switch(passage)
+        switched = switched or self.names.switch(passage.text)
         if switched and not context.imaging:
             words = SourceRef(hit.reference, passage.element, switched)
             into.lineage_switch.append(Sighting(words, context.date))
@@ -260,76 +258,20 @@ class TextReader:
                 )
             )
 
-    def _named(self, text: str) -> Concept | None:
-        """The lymphoid malignancy a text names, most telling first; another one only where no B-cell one is named."""
-        found = tuple(c for _, _, c in self.recogniser.phrases.find(text) if c.kind == "diagnosis")
-        lymphoid = tuple(c for c in found if c.attributes.get("scope") != "excluded")
-        return most_telling(lymphoid or found)
-
-    def _switch(self, passage: Passage) -> str:
-        """A myeloid or mixed-phenotype leukaemia, or a switch of lineage, named without denial or doubt (CD-10)."""
-        text = passage.text[:_NAME_WITHIN]
-        words = words_of(text)
-        for start, end, concept in self.recogniser.phrases.find(text):
-            in_leukaemia = self.has_all and concept.attributes.get("acute_leukaemia")
-            if (concept.kind == "lineage-switch" or in_leukaemia) and not self._taken_back(words, start, end):
-                return " ".join(words[start:end])
-        return ""
-
-    def _taken_back(self, words: list[str], start: int, end: int) -> bool:
-        """Whether a name is denied, doubted, past or of a relative by the words beside it."""
-        ahead = " ".join(words[max(0, start - _DENIAL_WITHIN) : start])
-        behind = " ".join(words[end : end + 2])
-        qualifiers = self.vocabulary.qualifiers
-        if any(qualifiers[name].any_in(ahead) for name in ("negated", "doubt", "history", "family")):
-            return True
-        return qualifiers["negated"].first(behind) in _DENIED_BEHIND
-
-    def _denied(self, passage: Passage) -> bool:
-        """Whether every malignancy a text names is denied, asked for only, or of a relative."""
-        text = passage.text[:_NAME_WITHIN]
-        words = words_of(text)
-        named = [(a, b) for a, b, c in self.recogniser.phrases.find(text) if c.kind == "diagnosis"]
-        return bool(named) and all(self._taken_back(words, a, b) for a, b in named)
-
     def _another_malignancy(
         self, hit: Hit, found: list[Passage], concept: Concept | None, context: Context, into: ReportsReading
     ) -> bool:
         """A specimen of another cancer says nothing of this disease; a new T-cell malignancy is its own branch (7)."""
         if context.imaging:
             return False
+        reason = self.names.other_than_this(concept, " ; ".join(passage.text for passage in found))
+        if not reason:
+            return False
         source = SourceRef(hit.reference, found[0].element)
         if concept is not None and concept.attributes.get("group") == "t-lineage":
-            quote = SourceRef(hit.reference, found[0].element, concept.label)
-            into.t_cell_malignancy.append(Sighting(quote, context.date))
-            reason = f"is of another malignancy: {concept.label}"
-        elif concept is not None and concept.attributes.get("group") == "myeloid" and not self.has_all:
-            reason = f"is of another malignancy: {concept.label}"
-        elif concept is None and self.vocabulary.other_cancers.any_in(" ; ".join(p.text for p in found)):
-            reason = "is of another cancer"
-        else:
-            return False
+            into.t_cell_malignancy.append(Sighting(replace(source, quote=concept.label), context.date))
         into.remarks.append(Remark("set-aside", reason, source, about="report", code="other-cancer"))
         return True
-
-    def _named_disease(self, hit: Hit, passage: Passage, concept: Concept, into: ReportsReading) -> None:
-        """The malignancy a report names, for charts whose problem list does not (rules 11.8)."""
-        attributes = concept.attributes
-        into.diagnoses.append(
-            Diagnosis(
-                disease=str(attributes.get("disease") or concept.id),
-                label=concept.label,
-                scope=str(attributes.get("scope") or "unspecified"),
-                status="reported",
-                recorded=None,
-                onset=None,
-                source=SourceRef(hit.reference, passage.element, concept.label),
-                cns=bool(attributes.get("cns")),
-                transformed=bool(attributes.get("transformed")),
-                group=str(attributes.get("group") or ""),
-                pmbcl=bool(attributes.get("pmbcl")),
-            )
-        )
 
     def _course_event(
         self, statement: object, source: SourceRef, context: Context, specimen: SpecimenKind
