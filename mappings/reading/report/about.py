@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from mappings.facts import SpecimenKind
 from mappings.reading.report.model import ReportReading
@@ -11,7 +12,6 @@ from mappings.reading.report.story import Story
 from mappings.reading.report.words import Words
 
 _WORD = re.compile(r"[^\W\d_]+")
-_LONGEST = 6
 _DENIALS = frozenset(
     [
         "no",
@@ -35,18 +35,17 @@ _DENIALS = frozenset(
 )
 
 
-def _hits(text: str, names: dict[str, str] | frozenset[str]) -> list[tuple[str, int, int]]:
-    """Every phrase of a list in a text, longest first at each place."""
+def _hits(text: str, names: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]) -> list[tuple[str, int, int]]:
+    """Every phrase of the frame lists in a text, longest first at each place: what it names, and where."""
     words = [(m.group().lower(), m.start(), m.end()) for m in _WORD.finditer(text)]
-    out, at = [], 0
-    while at < len(words):
-        for size in range(min(_LONGEST, len(words) - at), 0, -1):
-            phrase = " ".join(w for w, _, _ in words[at : at + size])
-            if phrase in names:
-                out.append((phrase, words[at][1], words[at + size - 1][2]))
-                at += size - 1
+    out: list[tuple[str, int, int]] = []
+    done = 0
+    for at, (word, start, _) in enumerate(words):
+        for parts, kind in names.get(word, ()) if at >= done else ():
+            if tuple(w for w, _, _ in words[at : at + len(parts)]) == parts:
+                out.append((kind, start, words[at + len(parts) - 1][2]))
+                done = at + len(parts)
                 break
-        at += 1
     return out
 
 
@@ -62,11 +61,10 @@ def _denied(text: str, start: int) -> bool:
 def describe(plain: Plain, original: str, story: Story, words: Words) -> ReportReading:
     """The frame of a reading: specimen (rules CD-2), lineage (rules CD-10), MRD and malignancy words."""
     text = plain.text
-    specimens = _hits(text, dict(words.specimens))
-    specimen = SpecimenKind(words.specimens[specimens[0][0]]) if specimens else SpecimenKind.UNSPECIFIED
-    lineages = [
-        h for h in _hits(text, dict(words.lineages)) if not _denied(text, h[1]) and not story.past_at(h[1])
-    ]
+    hits = _hits(text, words.frame)
+    specimens = [h for h in hits if h[0].startswith("specimen:")]
+    specimen = SpecimenKind(specimens[0][0][9:]) if specimens else SpecimenKind.UNSPECIFIED
+    lineages = [h for h in hits if h[0].startswith("lineage:") and not _denied(text, h[1]) and not story.past_at(h[1])]
     mal = [p for p in story.present if p[2]] or story.present
     shown = (
         mal
@@ -76,9 +74,9 @@ def describe(plain: Plain, original: str, story: Story, words: Words) -> ReportR
     return ReportReading(
         findings={},
         mrd=story.mrd,
-        lineage=words.lineages[lineages[0][0]] if lineages else "",
+        lineage=lineages[0][0][8:] if lineages else "",
         specimen=specimen,
-        integrated=bool(_hits(text, words.integrated)),
+        integrated=any(h[0] == "integrated" for h in hits),
         malignancy_words=tuple(_quote(plain, original, a, b) for a, b, _ in shown[:3]),
         mrd_words=tuple(_quote(plain, original, a, b) for a, b in story.mrd_spans[:2]),
         lineage_words=tuple(_quote(plain, original, a, b) for _, a, b in lineages[:2]),

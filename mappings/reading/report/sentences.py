@@ -7,6 +7,8 @@ from mappings.reading.report.story import CHOICE, Sentence
 from mappings.reading.report.tokens import Token
 from mappings.reading.report.words import Words
 
+_LONGEST = 160  # keeps work per sentence bounded, so that reading stays linear
+
 
 def sentences_of(tokens: list[Token], lines: list[Line], text: str, words: Words) -> list[Sentence]:
     """Tokens cut at hard line ends and full stops."""
@@ -45,6 +47,8 @@ def sentences_of(tokens: list[Token], lines: list[Line], text: str, words: Words
             close(at)
         else:
             current.append(token)
+            if len(current) >= _LONGEST:
+                close(at)
     if lines:
         close(at)
     return out

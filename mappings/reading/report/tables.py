@@ -232,7 +232,7 @@ def _footnote(placed: dict[int, Cell], wanted: list[int], text: str, words: Word
         if not mark:
             continue
         note = re.search(
-            r"^[ \t]*" + re.escape(mark.group()) + r"[ :.)]?(.{4,200})$", text[claim.end :], re.MULTILINE
+            r"^[ \t]*" + re.escape(mark.group()) + r"[ :.)]?(.{4,200})$", text[claim.end : claim.end + 4000], re.MULTILINE
         )
         kinds = (
             {t.kind for t in Scanner(note.group(1).lower(), words, frozenset(), {}).run()} if note else set()

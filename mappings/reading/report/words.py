@@ -54,8 +54,7 @@ class Words:
     yes: frozenset[str]
     no: frozenset[str]
     specimens: Mapping[str, str]
-    lineages: Mapping[str, str]
-    integrated: frozenset[str]
+    frame: Mapping[str, tuple[Entry, ...]]
     fuzzy: Mapping[str, str]
     policy: Policy
     cache: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
@@ -123,6 +122,13 @@ def _flatten(classes: Mapping[str, Mapping[str, list[str]]]) -> Iterable[tuple[s
                 yield phrase, kind
 
 
+def _frame(words: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    for group, tag in (("specimens", "specimen"), ("lineages", "lineage")):
+        for kind, names in words[group].items():
+            yield from ((name, f"{tag}:{kind}") for name in names)
+    yield from ((name, "integrated") for name in words["integrated"])
+
+
 def compile_words(lexicon: Mapping[str, Any]) -> Words:
     """Turns the decoded word files into lookups; `lexicon` maps a file's name to its content."""
     data = {name.rsplit("/", 1)[-1].removesuffix(".json"): value for name, value in lexicon.items()}
@@ -161,8 +167,7 @@ def compile_words(lexicon: Mapping[str, Any]) -> Words:
         yes=frozenset(words["yes"]),
         no=frozenset(words["no"]),
         specimens={w: k for k, names in words["specimens"].items() for w in names},
-        lineages={w: k for k, names in words["lineages"].items() for w in names},
-        integrated=frozenset(words["integrated"]),
+        frame=_phrases(_frame(words))[0],
         prior_heads=frozenset(words["prior_heads"]),
         fuzzy=_misspelt(words["fuzzy"]),
         policy=Policy(**{k: v for k, v in policy.items() if k != "about"}),
