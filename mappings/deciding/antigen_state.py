@@ -20,6 +20,7 @@ from mappings.facts import (
     Facts,
     Method,
     Remark,
+    SpecimenKind,
 )
 
 _against_therapy = against_therapy
