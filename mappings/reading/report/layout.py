@@ -21,6 +21,9 @@ _RESULT_LABEL = re.compile(
 )
 _DANGLING = re.compile(r"\b(?:with|and|but|shows?|showing)[ ][a-zA-Z]{3,12}$")
 _MARKED = re.compile(r"(?:s|c|cy)?CD\d", re.IGNORECASE)
+_LEADING_DATE = re.compile(
+    r"[ \t]*(?:[-*•][ \t]?)?(?:(?:(\d{1,2})[./])?(\d{1,2})[./])?((?:19|20)\d\d)(?:-(\d\d)(?:-(\d\d))?)?(?![\d])[ \t:,(]"
+)
 _INNER = re.compile(
     r"\((?:[^()\n]{0,12}[:=])?[ ]?[0-4]\+?[ ]?=?[ ]?[a-z]{2,12},[ ][^()\n]{3,90}\)", re.IGNORECASE
 )
@@ -220,6 +223,30 @@ def lines_of(text: str, soft: frozenset[int], words: Words) -> list[Line]:
 def _first_word(text: str, start: int) -> str:
     match = _WORD.search(text, start, start + 40)
     return match.group().lower() if match else ""
+
+
+def dated_lines(text: str, lines: list[Line]) -> tuple[frozenset[int], frozenset[int]]:
+    """Of a dated series the numbers of the older lines, and of the newest (narrative rule 3)."""
+    dates: dict[int, tuple[int, ...]] = {}
+    last: tuple[int, ...] = ()
+    opened: set[tuple[int, ...]] = set()
+    for number, line in enumerate(lines):
+        match = _LEADING_DATE.match(text, line.start, line.end)
+        if match:
+            day, month, year, iso_month, iso_day = match.groups()
+            last = int(year), int(iso_month or month or 0), int(iso_day or day or 0)
+            opened.add(last)
+        elif line.headed or line.start == line.end:
+            last = ()
+        if last:
+            dates[number] = last
+    if len(opened) < 2:
+        return frozenset(), frozenset()
+    newest = max(opened)
+    return (
+        frozenset(n for n, d in dates.items() if d != newest),
+        frozenset(n for n, d in dates.items() if d == newest),
+    )
 
 
 def heading(text: str, start: int, words: Words) -> tuple[str, int]:

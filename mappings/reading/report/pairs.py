@@ -148,15 +148,11 @@ def pairs_of(tokens: list[Token], left_out: set[int]) -> list[Pair]:
         if any(t.kind in _HARD or t.text == ";" for _, t in after.tokens[: after.split]):
             carried = []
     pairs = [pair for run in runs for pair in run]
-    named = {p.token.val for p in pairs if p.excepted}
+    named = {p.token.val for p in pairs if p.excepted and p.token.val}
     for pair in pairs:
-        if (
-            not pair.excepted
-            and pair.token.val
-            and pair.token.val in named
-            and any(v.how == "bracket" for v in pair.values)
-        ):
-            pair.values = []
+        again = not pair.excepted and pair.token.val in named
+        if again and (pair.listed or any(v.how == "bracket" for v in pair.values)):
+            pair.values, pair.listed = [], False
     for at, pair in enumerate(pairs):
         if pair.excepted and not pair.values and not pair.token.sign:
             other = next((p for p in pairs[at + 1 :] if not p.excepted and p.values), None)
@@ -443,7 +439,7 @@ def _assign(
             if (
                 pair is run[-1]
                 and behind is not None
-                and behind.kind == "w"
+                and behind.kind in ("w", "panel", "ihcm")
                 and behind.text.isalpha()
                 and not values
                 and behind.text not in _NOUNS

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mappings.facts import Antigen, Method, SpecimenKind
 from mappings.reading.report.about import describe
 from mappings.reading.report.claims import read_sentence
-from mappings.reading.report.layout import legend_of, lines_of, soft_wraps
+from mappings.reading.report.layout import dated_lines, legend_of, lines_of, soft_wraps
 from mappings.reading.report.model import ReportReading
 from mappings.reading.report.normal import normalise
 from mappings.reading.report.quantity import scale_of
@@ -46,6 +46,7 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
     story.bare_percent = bool(_BARE_PERCENT.search(plain.text))
     story.two = any(t.kind == "second" and t.text.startswith(("two", "both", "composite")) for t in tokens)
     story.large = bool(_BIG.search(plain.text))
+    story.old_lines, story.newest_lines = dated_lines(plain.text, lines)
     story.scale = scale_of(plain.text, words)
     story.mfi = any(t.kind == "mfi" for t in tokens)
     story.hscore = sum(t.kind == "hscore" for t in tokens) == 1 and not any(t.kind == "pct" for t in tokens)

@@ -42,6 +42,8 @@ class Story:
     last: list[Claim] = field(default_factory=list)
     two: bool = False
     specimen: str = ""
+    old_lines: frozenset[int] = frozenset()
+    newest_lines: frozenset[int] = frozenset()
     mrd: str = ""
     mrd_spans: list[tuple[int, int]] = field(default_factory=list)
     past_spans: list[tuple[int, int]] = field(default_factory=list)

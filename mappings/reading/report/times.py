@@ -96,10 +96,10 @@ def _year_of_past(tokens: list[Token], year: Token) -> bool:
 def times_of(sentence: Sentence, story: Story) -> dict[int, str]:
     """Past or present for every group of the sentence (narrative rule 3)."""
     out: dict[int, str] = {}
-    running = (
-        "past" if sentence.section == "history" or story.carried_past or elsewhere(sentence, story) else ""
-    )
-    seen_marker = comparing = False
+    older = sentence.line in story.old_lines or sentence.section == "history" or story.carried_past
+    running = "past" if older or elsewhere(sentence, story) else ""
+    seen_marker = False
+    comparing = sentence.line in story.newest_lines
     deep = 0
     for token, group in zip(sentence.tokens, sentence.groups, strict=True):
         if token.text == "(":
