@@ -28,10 +28,10 @@ def note_malignancy(sentence: Sentence, story: Story) -> None:
     past, hedged = False, False
     for index, token in enumerate(tokens):
         kind = token.kind
-        if kind == "absent" and any(t.kind == "m" and t.val for t in tokens[:index]):
-            if not any(t.text == ";" for t in tokens[:index]):
-                token.kind = "failed"
-                continue
+        named = kind == "absent" and any(t.kind == "m" and t.val for t in tokens[:index])
+        if named and not any(t.text == ";" for t in tokens[:index]):
+            token.kind = "failed"
+            continue
         if kind == "absent" or (
             kind == "nonefound" and set(kinds[:index]) & {"mal", "dx"} and not set(kinds[:index]) & {"norm"}
         ):

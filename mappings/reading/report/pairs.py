@@ -138,7 +138,7 @@ def pairs_of(tokens: list[Token], left_out: set[int]) -> list[Pair]:
                 run,
                 suffix,
                 fresh or carried or last,
-                any(t.kind == "negator" for t in tokens[: run[0].index]),
+                _denies(tokens, run[0].index),
             )
         else:
             _assign(run, fresh, carried, suffix, negator, before, last, after)
@@ -160,6 +160,11 @@ def pairs_of(tokens: list[Token], left_out: set[int]) -> list[Pair]:
                 first = other.values[0]
                 pair.values.append(Value(_FLIP[first.state], first.index, "except", first.pop, "except"))
     return pairs
+
+
+def _denies(tokens: list[Token], index: int) -> bool:
+    """Whether the clause opens with "no": then an exception says the opposite of the opposite."""
+    return any(t.kind == "negator" and t.text.split()[0] in ("no", "none", "kein", "keine", "aucun", "aucune", "nessun", "nessuna", "ningún", "ninguna") for t in tokens[:index])
 
 
 def _cut(tokens: list[Token], left_out: set[int]) -> tuple[list[list[Pair]], list[_Gap]]:
@@ -346,12 +351,8 @@ def _suffix(gap: _Gap) -> list[Value]:
             negator = index
         elif _is_value(token) or kind in ("op_neg", "op_low", "op_pos"):
             state = token.val or VALUES.get(kind) or OPERATORS[kind]
-            if kind.startswith("op_") and not (
-                kind in ("op_neg", "op_low")
-                and token.text.split()[-1] in ("lack", "lacking", "missing", "without")
-            ):
-                if kind != "op_neg":
-                    continue
+            if kind == "op_pos" or (kind == "op_low" and token.text.split()[-1] != "missing"):
+                continue
             if negator >= 0 and index - negator <= 3:
                 state = "unk" if state == "neg" and not token.text.startswith(_LOSS) else _FLIP[state]
                 negator = -1

@@ -19,6 +19,7 @@ from mappings.reading.report.tables import read_tables
 from mappings.reading.report.tokens import Scanner, Token
 from mappings.reading.report.words import Words
 
+_TWO = re.compile(r"\b(?:two|2|both|zwei|deux|due|dos)\b[^.\n]{0,30}\b(?:cluster|clone|population|component|subset|Klon|clone|popolazion|poblacion)", re.IGNORECASE)
 _BIG = re.compile(
     r"\b(?:large|big|groß|grosse|grandes? c|grandi c|células grandes)|blast|sternberg", re.IGNORECASE
 )
@@ -44,7 +45,7 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
     story = Story(words, claims=tables.claims, legend=legend)
     story.specimen = specimen if specimen != SpecimenKind.UNSPECIFIED.value else ""
     story.bare_percent = bool(_BARE_PERCENT.search(plain.text))
-    story.two = any(t.kind == "second" and t.text.startswith(("two", "both", "composite")) for t in tokens)
+    story.two = bool(_TWO.search(plain.text)) or any(t.kind == "second" and t.text.startswith(("two", "both", "composite")) for t in tokens)
     story.large = bool(_BIG.search(plain.text))
     story.old_lines, story.newest_lines = dated_lines(plain.text, lines)
     story.scale = scale_of(plain.text, words)

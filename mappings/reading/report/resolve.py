@@ -13,7 +13,7 @@ _STATES = {
     "neg": AntigenState.NEGATIVE,
     "unk": AntigenState.UNKNOWN,
 }
-_SILENT = frozenset(("panel", "legend", "history", "gene", "therapy", "count", "control"))
+_SILENT = frozenset(("panel", "legend", "gene", "therapy", "count", "control"))
 _METHODS = {"flow": Method.FLOW, "ihc": Method.IHC}
 
 

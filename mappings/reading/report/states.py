@@ -157,7 +157,7 @@ def _later(later: list[Value], values: list[Value], claim: Claim, sentence: Sent
     claim.end = max(claim.end, sentence.tokens[later[0].index].end)
     if "current" in between and "history" in before | between:
         claim.value = second
-    elif later[0].pop == "mal":
+    elif later[0].pop == "mal" and not {"flowm", "ihcm"} <= whole:
         claim.value = "low"
     else:
         claim.value, claim.reason = "unk", "discordant" if {"flowm", "ihcm"} <= whole else "contradiction"

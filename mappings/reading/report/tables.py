@@ -131,7 +131,7 @@ def _block(
     top = marked.index(True)
     if top == 0:
         return
-    headed = next((i for i in range(top) if not any(_DATA.fullmatch(c.text) for c in block[i][2])), top - 1)
+    headed = next((i for i in reversed(range(top)) if not any(_DATA.fullmatch(c.text) for c in block[i][2])), top - 1)
     block = [block[headed], *block[top:]]
     top = 1
     head = block[top - 1][2]
@@ -530,7 +530,7 @@ def _cell_tokens(tokens: list[Token], policy: Policy, text: str) -> tuple[str, s
         return "neg", "sign"
     if re.fullmatch(r"[-–—_.*#/ xX]+", text):
         return "unk", "word"
-    return ("", "") if re.search(r"\d", text) else ("", "")
+    return "", ""
 
 
 def _transposed(
