@@ -4,6 +4,8 @@ Nobody here exists. A builder returns a plain dict that a test may bend further;
 laid over the resource as they are.
 """
 
+# ruff: noqa: A002  (`id` is the name of the FHIR element)
+
 from __future__ import annotations
 
 import json
@@ -153,7 +155,11 @@ def observation(
 
 
 def stain(
-    state: Any = "Positive", antigen: str = "CD19", when: str | None = RELAPSED, id: str | None = None, **elements: Any
+    state: Any = "Positive",
+    antigen: str = "CD19",
+    when: str | None = RELAPSED,
+    id: str | None = None,
+    **elements: Any,
 ) -> Resource:
     """An immunostain on a lymph node biopsy."""
     elements = {"specimen": "Lymph node, core biopsy", "method": "Immunohistochemistry", **elements}
@@ -161,7 +167,11 @@ def stain(
 
 
 def flow(
-    state: Any = "Positive", antigen: str = "CD19", when: str | None = RELAPSED, id: str | None = None, **elements: Any
+    state: Any = "Positive",
+    antigen: str = "CD19",
+    when: str | None = RELAPSED,
+    id: str | None = None,
+    **elements: Any,
 ) -> Resource:
     """A flow result on blasts of the marrow."""
     elements = {"specimen": "Bone marrow aspirate", "method": "Flow cytometry", **elements}
@@ -305,7 +315,12 @@ def category(made: Evaluation) -> str:
 
 def codes_of(made: Evaluation, *kinds: str) -> set[str]:
     """The codes of the remarks of some kinds; of all kinds where none is named."""
-    rows = (*made.assessment.set_aside, *made.assessment.unread, *made.assessment.conflicts, *made.assessment.remarks)
+    rows = (
+        *made.assessment.set_aside,
+        *made.assessment.unread,
+        *made.assessment.conflicts,
+        *made.assessment.remarks,
+    )
     return {row.code for row in rows if not kinds or row.kind in kinds}
 
 

@@ -31,7 +31,9 @@ def without_concepts(drop: Callable[[Any], bool]) -> Knowledge:
     assert gone
 
     def keep(table: Any) -> dict[Any, Any]:
-        return {key: left for key, row in table.items() if (left := tuple(c for c in row if c.id not in gone))}
+        return {
+            key: left for key, row in table.items() if (left := tuple(c for c in row if c.id not in gone))
+        }
 
     return altered(
         by_code=keep(known.by_code),

@@ -1,4 +1,4 @@
-"""Hazards of rules, options and attention; each test also takes the control out where there is one to take (H-34 to H-45)."""
+"""Hazards of rules, options and attention; each control is also taken out (H-34 to H-45)."""
 
 from __future__ import annotations
 
@@ -71,11 +71,16 @@ def test_h34_every_category_has_its_chart(name: str) -> None:
 
 @pytest.mark.parametrize("function", CRITERIA)
 @pytest.mark.parametrize("outcome", list(Outcome))
-def test_h34_a_criterion_that_answers_blindly_is_noticed(function: str, outcome: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_h34_a_criterion_that_answers_blindly_is_noticed(
+    function: str, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     criterion, _ = CRITERIA[function]
     monkeypatch.setattr(questions, function, lambda *_: CriterionResult(criterion, outcome, "", ""))
     changed = [name for name, chart in CHARTS.items() if category(judge(*chart)) != name]
-    assert changed or (criterion, outcome) in (("deceased", Outcome.UNKNOWN), ("lineage-switch", Outcome.UNKNOWN))
+    assert changed or (criterion, outcome) in (
+        ("deceased", Outcome.UNKNOWN),
+        ("lineage-switch", Outcome.UNKNOWN),
+    )
 
 
 POLICY = {
@@ -105,7 +110,12 @@ def test_h34_a_window_that_moves_by_one_is_noticed(setting: str, days: int) -> N
         chart = (condition(), procedure(id="a"), procedure(when="2025-01-24", id="b"))
         assert len(judge(*chart).facts.infusions) != len(judge(*chart, using=other).facts.infusions)
         return
-    chart = (condition(), procedure(), stain("Positive", when="2025-09-20"), flow("Negative", when="2025-11-20"))
+    chart = (
+        condition(),
+        procedure(),
+        stain("Positive", when="2025-09-20"),
+        flow("Negative", when="2025-11-20"),
+    )
     assert state(judge(*chart)) != state(judge(*chart, using=other))
 
 
@@ -140,19 +150,33 @@ def regional(regions: tuple[str, ...], *resources: Resource) -> Evaluation:
     return evaluate(decoded, knowledge(), patient_id="syn-1", as_of=AS_OF, regions=regions)
 
 
-@pytest.mark.parametrize(("regions", "shown"), [(("US",), {"US"}), (("EU",), {"EU"}), (("US", "EU"), {"US", "EU"}), ((), {"US", "EU"})])
-def test_h36_only_the_sites_region_is_shown_and_both_where_none_is_named(regions: tuple[str, ...], shown: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("regions", "shown"),
+    [(("US",), {"US"}), (("EU",), {"EU"}), (("US", "EU"), {"US", "EU"}), ((), {"US", "EU"})],
+)
+def test_h36_only_the_sites_region_is_shown_and_both_where_none_is_named(
+    regions: tuple[str, ...], shown: set[str]
+) -> None:
     made = regional(regions, *CHARTS["cd19-negative"])
     assert {str(row["region"]) for match in made.matches for row in match.status} == shown
 
 
 @pytest.mark.parametrize(("region", "barred"), [("US", False), ("EU", True)])
-def test_h36_label_age_goes_with_the_region(region: str, barred: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_h36_label_age_goes_with_the_region(
+    region: str, barred: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Obe-cel at 20: on label in the US, not in the EU (rules 11.12)."""
-    chart = (patient(birthDate="2005-09-01"), condition("B-cell acute lymphoblastic leukemia"), procedure("Tisagenlecleucel infusion"), flow("Positive"))
+    chart = (
+        patient(birthDate="2005-09-01"),
+        condition("B-cell acute lymphoblastic leukemia"),
+        procedure("Tisagenlecleucel infusion"),
+        flow("Positive"),
+    )
 
     def route() -> str:
-        return next(match.route.value for match in regional((region,), *chart).matches if match.option == "obe-cel")
+        return next(
+            match.route.value for match in regional((region,), *chart).matches if match.option == "obe-cel"
+        )
 
     assert (route() == "not-suitable") is barred
     monkeypatch.setattr("mappings.deciding.options_verdict._by_age", anything)
@@ -164,12 +188,28 @@ def test_h37_a_child_sees_no_adult_figure() -> None:
     made = relapsed_ball(flow("Negative"), stain("Positive", "CD22", specimen="Bone marrow"), patient=child)
     shown = [knowledge().evidence[row] for match in made.matches for row in match.evidence]
     assert shown
-    assert {row.adult_or_child for row in shown} <= {"child", "both", "mixed", "child-and-young-adult", "children"}
+    assert {row.adult_or_child for row in shown} <= {
+        "child",
+        "both",
+        "mixed",
+        "child-and-young-adult",
+        "children",
+    }
 
 
-@pytest.mark.parametrize("disease", ["Diffuse large B-cell lymphoma", "Mantle cell lymphoma", "Follicular lymphoma", "B-cell acute lymphoblastic leukemia"])
+@pytest.mark.parametrize(
+    "disease",
+    [
+        "Diffuse large B-cell lymphoma",
+        "Mantle cell lymphoma",
+        "Follicular lymphoma",
+        "B-cell acute lymphoblastic leukemia",
+    ],
+)
 @pytest.mark.parametrize("born", ["1955-01-01", "2016-01-01", None])
-def test_h37_figures_fit_disease_and_age_or_there_are_none(disease: str, born: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_h37_figures_fit_disease_and_age_or_there_are_none(
+    disease: str, born: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     who = patient(birthDate=born) if born else {"resourceType": "Patient", "id": "syn-1"}
     chart = (who, condition(disease), procedure(), stain("Positive"))
     made = judge(*chart)
@@ -185,9 +225,9 @@ def test_h38_every_check_of_an_option_is_listed_also_when_nothing_was_seen() -> 
     for match in made.matches:
         wanted = {row.fact for row in knowledge().option(match.option).check_before}
         assert {check.fact for check in match.checks} == wanted
-    assert any(check.fact == "hbv-serology" and not check.value for match in made.matches for check in match.checks) or any(
-        "not seen" in check.value for match in made.matches for check in match.checks
-    )
+    assert any(
+        check.fact == "hbv-serology" and not check.value for match in made.matches for check in match.checks
+    ) or any("not seen" in check.value for match in made.matches for check in match.checks)
 
 
 PREGNANT = condition("Pregnancy", "active", id="preg", onsetDateTime="2026-03-01")
@@ -197,7 +237,11 @@ def test_h38_a_current_pregnancy_rules_out_lenalidomide(monkeypatch: pytest.Monk
     chart = (stain("Positive"), stain("Positive", "CD20"), PREGNANT)
 
     def route() -> str:
-        return next(match.route.value for match in relapsed(*chart).matches if match.option == "tafasitamab-lenalidomide")
+        return next(
+            match.route.value
+            for match in relapsed(*chart).matches
+            if match.option == "tafasitamab-lenalidomide"
+        )
 
     assert route() == "not-suitable"
     monkeypatch.setattr("mappings.deciding.options_verdict._excluded", anything)
@@ -210,7 +254,14 @@ def test_h38_boxed_warnings_go_with_their_option() -> None:
     assert matches["epcoritamab"].boxed
 
 
-INDEPENDENT = ("clinical-trial", "supportive-palliative-care", "radiotherapy", "glofitamab", "epcoritamab", "polatuzumab-br")
+INDEPENDENT = (
+    "clinical-trial",
+    "supportive-palliative-care",
+    "radiotherapy",
+    "glofitamab",
+    "epcoritamab",
+    "polatuzumab-br",
+)
 
 
 @pytest.mark.parametrize("word", ["Positive", "Negative", "Dim", None])
@@ -218,7 +269,11 @@ def test_h39_the_cd19_branch_hides_no_other_option(word: str | None, monkeypatch
     chart = [stain("Positive", "CD20"), *([stain(word)] if word else [])]
 
     def named() -> set[str]:
-        return {match.option for match in relapsed(*chart).matches if match.route.value in ("consider", "specialist", "needs-result")}
+        return {
+            match.option
+            for match in relapsed(*chart).matches
+            if match.route.value in ("consider", "specialist", "needs-result")
+        }
 
     assert named() >= set(INDEPENDENT)
     monkeypatch.setattr("mappings.deciding.options._scope", lambda _: Scope.ESSENTIAL)
@@ -248,12 +303,15 @@ def test_h41_the_order_is_fixed_and_nothing_ranks(name: str) -> None:
 
 ORDINARY = [
     condition("Essential hypertension", "active", id="c1"), condition("Type 2 diabetes mellitus", "active", id="c2"),
-    condition("Asthma", "active", id="c3"), condition("Acute bronchitis", "resolved", id="c4"), condition("Normal pregnancy", "resolved", id="c5"),
+    condition("Asthma", "active", id="c3"), condition("Acute bronchitis", "resolved", id="c4"),
+    condition("Normal pregnancy", "resolved", id="c5"),
     procedure("Colonoscopy", id="p1"), procedure("Appendectomy", id="p2"), procedure("Leukapheresis", id="p3"),
     observation("Lymphocytes", {"valueQuantity": {"value": 1.2, "unit": "10*9/L"}}, id="o1"),
-    observation("CD4 count", {"valueQuantity": {"value": 500, "unit": "/uL"}}, id="o2"), administration("Rituximab", "2025-03-03", id="m1"),
+    observation("CD4 count", {"valueQuantity": {"value": 500, "unit": "/uL"}}, id="o2"),
+    administration("Rituximab", "2025-03-03", id="m1"),
     report("No acute findings. Progressive degenerative change.", name="X-ray spine", specimen=None, id="r1"),
-    report("Tubular adenoma, negative for dysplasia.", id="r2", specimen="Colon biopsy"), pet("No FDG-avid disease.", id="r3"),
+    report("Tubular adenoma, negative for dysplasia.", id="r2", specimen="Colon biopsy"),
+    pet("No FDG-avid disease.", id="r3"),
 ]  # fmt: skip
 
 
@@ -270,7 +328,9 @@ def test_h43_ordinary_charts_stay_silent(seed: int) -> None:
 
 def test_h43_a_relapse_question_that_is_asked_blindly_would_not(monkeypatch: pytest.MonkeyPatch) -> None:
     for function, (criterion, _) in list(CRITERIA.items())[1:4]:
-        monkeypatch.setattr(questions, function, lambda *_, name=criterion: CriterionResult(name, Outcome.HOLDS, "", ""))
+        monkeypatch.setattr(
+            questions, function, lambda *_, name=criterion: CriterionResult(name, Outcome.HOLDS, "", "")
+        )
     assert judge(*ORDINARY).assessment.category not in SILENT
 
 

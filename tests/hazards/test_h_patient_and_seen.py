@@ -1,4 +1,4 @@
-"""Hazards about whose data they are and what was seen of them; each test also takes the control out (H-01, H-04, H-08 to H-16)."""
+"""Whose data and what was seen; each test also takes its control out (H-01, H-04, H-08 to H-16)."""
 
 from __future__ import annotations
 
@@ -48,8 +48,12 @@ def _strangers(made: Any) -> int:
 
 
 @pytest.mark.parametrize("count", [1, 3, 60])
-def test_h01_strangers_resources_are_set_aside_counted_and_named(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    foreign = [{**stain("Negative", id=f"f{n}"), "subject": {"reference": "Patient/other"}} for n in range(count)]
+def test_h01_strangers_resources_are_set_aside_counted_and_named(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = [
+        {**stain("Negative", id=f"f{n}"), "subject": {"reference": "Patient/other"}} for n in range(count)
+    ]
     made = relapsed(*foreign)
     assert state(made) == "unknown"
     assert min(count, 50) <= _strangers(made) <= count + 1
@@ -65,7 +69,9 @@ def test_h01_the_chart_of_another_patient_answers_nothing(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("link", ["seealso", "refer", "replaced-by"])
-def test_h04_history_under_a_linked_record_is_named_never_followed(link: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_h04_history_under_a_linked_record_is_named_never_followed(
+    link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     linked = patient(link=[{"other": {"reference": "Patient/twin"}, "type": link}])
     there = {**procedure(), "subject": {"reference": "Patient/twin"}}
     made = judge(condition(), there, patient=linked)
@@ -75,7 +81,13 @@ def test_h04_history_under_a_linked_record_is_named_never_followed(link: str, mo
     assert category(judge(condition(), there, patient=linked)) != "no-cd19-car-t"
 
 
-GAPS = {"absent": ..., "null": None, "error": outcome(), "withheld": bundle([outcome("59204")]), "denied": bundle([outcome("59205")])}
+GAPS = {
+    "absent": ...,
+    "null": None,
+    "error": outcome(),
+    "withheld": bundle([outcome("59204")]),
+    "denied": bundle([outcome("59205")]),
+}
 NEGATIVES = [
     ("conditions", (), "no-lymphoid-malignancy"),
     ("procedures", (condition(clinical="active"),), "no-cd19-car-t"),
@@ -96,7 +108,8 @@ def test_h08_unseen_is_never_absent(
     assert any(row.code == "unseen" for row in made.assessment.missing)
     everything = ("Condition", "Procedure", "MedicationAdministration", "Observation", "DiagnosticReport")
     monkeypatch.setattr(
-        "mappings.reading.collect.what_was_seen", lambda *_: {kind: SeenType(kind, "complete") for kind in everything}
+        "mappings.reading.collect.what_was_seen",
+        lambda *_: {kind: SeenType(kind, "complete") for kind in everything},
     )
     assert category(judge(*chart, **{key: GAPS[gap]})) == negative
 
@@ -109,7 +122,9 @@ CUT = {
 
 @pytest.mark.parametrize("cut", CUT)
 @pytest.mark.parametrize("key", ["observations", "reports", "conditions"])
-def test_h09_a_set_that_was_cut_short_gives_no_negative(key: str, cut: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_h09_a_set_that_was_cut_short_gives_no_negative(
+    key: str, cut: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held = [condition(clinical="active")] if key == "conditions" else []
     short = bundle(held, **CUT[cut])
     assert category(judge(*QUIET, **{key: short})) == "insufficient-data"
@@ -189,7 +204,10 @@ def test_h14_a_product_under_a_new_code_is_read_by_its_name(monkeypatch: pytest.
     assert category(judge(condition(), renamed, stain("Negative"))) == "cd19-negative"
     monkeypatch.setattr(Recogniser, "text", lambda *_: ())
     coded = concept(None, ("http://hl7.org/fhir/sid/icd-10-cm", "C83.38"))
-    assert category(judge(condition(coded), renamed, stain("Negative"), using=same_knowledge_afresh())) == "no-cd19-car-t"
+    assert (
+        category(judge(condition(coded), renamed, stain("Negative"), using=same_knowledge_afresh()))
+        == "no-cd19-car-t"
+    )
 
 
 def _pdf(title: str) -> Resource:
@@ -241,15 +259,21 @@ def test_h15_four_other_languages_are_read_by_closed_lists(language: str) -> Non
 
 @pytest.mark.parametrize(
     ("death", "wanted"),
-    [({"deceasedBoolean": True}, "deceased"), ({"deceasedDateTime": "2026-05-31"}, "deceased"), ({"deceasedDateTime": "2026-06-01"}, "deceased"),
-     ({"deceasedDateTime": "2026"}, "deceased"), ({"deceasedDateTime": "2026-06-02"}, "cd19-negative"), ({"deceasedBoolean": False}, "cd19-negative")],
+    [({"deceasedBoolean": True}, "deceased"), ({"deceasedDateTime": "2026-05-31"}, "deceased"),
+    ({"deceasedDateTime": "2026-06-01"}, "deceased"),
+     ({"deceasedDateTime": "2026"}, "deceased"), ({"deceasedDateTime": "2026-06-02"}, "cd19-negative"),
+     ({"deceasedBoolean": False}, "cd19-negative")],
     ids=str,
 )  # fmt: skip
-def test_h16_the_dead_get_no_options(death: dict[str, Any], wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_h16_the_dead_get_no_options(
+    death: dict[str, Any], wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = relapsed(stain("Negative"), patient=patient(**death))
     assert category(made) == wanted
     assert bool(made.matches) is (wanted != "deceased")
-    monkeypatch.setattr(questions, "is_deceased", lambda *_: CriterionResult("deceased", Outcome.FAILS, "", ""))
+    monkeypatch.setattr(
+        questions, "is_deceased", lambda *_: CriterionResult("deceased", Outcome.FAILS, "", "")
+    )
     assert category(relapsed(stain("Negative"), patient=patient(**death))) == "cd19-negative"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,16 @@ ROOT = Path(__file__).parents[2]
 LOG: list[dict[str, Any]] = json.loads((ROOT / "docs" / "safety" / "hazards.json").read_text("utf-8"))
 # Rating by likelihood and severity (minor, significant, considerable, major, catastrophic), as NHS England prints it.
 SEVERITIES = ("Mi", "Si", "Co", "Ma", "Ca")
-MATRIX = {"VH": (3, 4, 4, 5, 5), "H": (2, 3, 3, 4, 5), "M": (2, 2, 3, 3, 4), "L": (1, 2, 2, 3, 4), "VL": (1, 1, 2, 2, 3)}
+MATRIX = {
+    "VH": (3, 4, 4, 5, 5),
+    "H": (2, 3, 3, 4, 5),
+    "M": (2, 2, 3, 3, 4),
+    "L": (1, 2, 2, 3, 4),
+    "VL": (1, 1, 2, 2, 3),
+}
 
 
-@lru_cache(maxsize=None)
+@cache
 def functions(file: str) -> frozenset[str]:
     tree = ast.parse((ROOT / file).read_text("utf-8"))
     return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))

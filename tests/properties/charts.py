@@ -21,24 +21,32 @@ from builders import (
 from hypothesis import strategies as st
 
 CHARTS: dict[str, list[Resource]] = {
-    "positive": [patient(), condition(), procedure(), stain("Positive"), stain("Positive", "CD20"), pet("Progressive disease.")],
-    "negative": [patient(), condition(), procedure(), stain("Negative"), flow("Negative", when="2025-09-22"), stain("Positive", "CD20")],
-    "low": [patient(), condition(), procedure(), flow(percent(35)), report("Lymphoma cells are CD19 dim, CD20 positive.")],
+    "positive": [patient(), condition(), procedure(), stain("Positive"), stain("Positive", "CD20"),
+    pet("Progressive disease.")],
+    "negative": [patient(), condition(), procedure(), stain("Negative"), flow("Negative", when="2025-09-22"),
+    stain("Positive", "CD20")],
+    "low": [patient(), condition(), procedure(), flow(percent(35)),
+    report("Lymphoma cells are CD19 dim, CD20 positive.")],
     "discordant": [patient(), condition(), procedure(), stain("Positive"), flow("Negative")],
-    "voided": [patient(), condition(), procedure(), stain("Positive"), administration("Loncastuximab tesirine", "2025-11-01")],
+    "voided": [patient(), condition(), procedure(), stain("Positive"),
+    administration("Loncastuximab tesirine", "2025-11-01")],
     "before": [patient(), condition(), procedure(), stain("Negative", when="2024-11-20")],
-    "narrative": [patient(), condition(), procedure(), report("Diffuse large B-cell lymphoma. Lymphoma cells are CD19 negative.")],
+    "narrative": [patient(), condition(), procedure(),
+    report("Diffuse large B-cell lymphoma. Lymphoma cells are CD19 negative.")],
     "lineage switch": [
-        patient(birthDate="2015-03-01"), condition("B-cell acute lymphoblastic leukemia"), procedure("Tisagenlecleucel infusion"),
+        patient(birthDate="2015-03-01"), condition("B-cell acute lymphoblastic leukemia"),
+        procedure("Tisagenlecleucel infusion"),
         report("Lineage switch to acute myeloid leukemia, blasts CD19 negative.", specimen="Bone marrow aspirate"),
     ],
     "remission": [
         patient(), condition(clinical="remission"), procedure(), pet("Complete metabolic response."),
-        observation("CD19 absolute count", {"valueQuantity": {"value": 0, "unit": "/uL"}}, specimen="Peripheral blood", id="aplasia"),
+        observation("CD19 absolute count", {"valueQuantity": {"value": 0, "unit": "/uL"}},
+        specimen="Peripheral blood", id="aplasia"),
     ],
     "target unknown": [patient(), condition(), procedure("CAR-T infusion"), stain("Negative")],
     "no car": [patient(), condition(), stain("Positive")],
-    "other disease": [patient(), condition("Type 2 diabetes", "active"), observation("Glucose", {"valueInteger": 7}, id="glu")],
+    "other disease": [patient(), condition("Type 2 diabetes", "active"),
+    observation("Glucose", {"valueInteger": 7}, id="glu")],
     "deceased": [patient(deceasedBoolean=True), condition(), procedure(), stain("Negative")],
 }  # fmt: skip
 NAMES = sorted(CHARTS)
@@ -62,11 +70,31 @@ UNRELATED: list[Resource] = [
     {"resourceType": "Basic", "id": "u-basic", "code": {"text": "CD19"}, "subject": {"reference": "Patient/syn-1"}},
 ]  # fmt: skip
 
-JUNK = st.sampled_from([None, 5, -1.5, True, "", " ", "x", [], {}, [None], [[]], {"a": [1]}, [{"coding": 5}], {"reference": 7}, "9" * 400])
+JUNK = st.sampled_from(
+    [
+        None,
+        5,
+        -1.5,
+        True,
+        "",
+        " ",
+        "x",
+        [],
+        {},
+        [None],
+        [[]],
+        {"a": [1]},
+        [{"coding": 5}],
+        {"reference": 7},
+        "9" * 400,
+    ]
+)
 ELEMENTS = (
-    "status", "code", "subject", "effectiveDateTime", "performedDateTime", "specimen", "method", "valueCodeableConcept",
+    "status", "code", "subject", "effectiveDateTime", "performedDateTime", "specimen", "method",
+    "valueCodeableConcept",
     "valueQuantity", "clinicalStatus", "verificationStatus", "conclusion", "medicationCodeableConcept", "id", "note",
-    "component", "category", "interpretation", "hasMember", "issued", "meta", "focus", "birthDate", "unheardOf", "resourceType",
+    "component", "category", "interpretation", "hasMember", "issued", "meta", "focus", "birthDate", "unheardOf",
+    "resourceType",
 )  # fmt: skip
 
 

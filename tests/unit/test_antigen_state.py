@@ -1,4 +1,4 @@
-"""Which results describe this relapse and what they say together (CD-1, CD-6, 11.2, 11.3, 11.6, 11.10; H-12, H-18, H-21)."""
+"""Which results describe this relapse and what they say together (CD-1, CD-6, 11.2, 11.3, 11.6, 11.10)."""
 
 from __future__ import annotations
 
@@ -37,15 +37,19 @@ def cd19(made: Evaluation) -> AntigenView:
 
 
 BEFORE_AFTER = [
-    ("2025-01-09", "unknown", "before-infusion"), ("2025-01-10", "unknown", "before-infusion"), ("2025-01-11", "negative", ""),
-    ("2025-01-10T23:30:00Z", "unknown", "before-infusion"), ("2025-01-11T00:30:00Z", "negative", ""), ("2024-12", "unknown", "before-infusion"),
+    ("2025-01-09", "unknown", "before-infusion"), ("2025-01-10", "unknown", "before-infusion"),
+    ("2025-01-11", "negative", ""),
+    ("2025-01-10T23:30:00Z", "unknown", "before-infusion"), ("2025-01-11T00:30:00Z", "negative", ""),
+    ("2024-12", "unknown", "before-infusion"),
     ("2025-01", "unknown", "order-unknown"), ("2025", "unknown", "order-unknown"), ("2025-02", "negative", ""),
     (None, "unknown", "order-unknown"), ("spring", "unknown", "order-unknown"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("when", "wanted", "code"), BEFORE_AFTER)
-def test_a_result_counts_only_when_known_to_be_after_the_infusion(when: str | None, wanted: str, code: str) -> None:
+def test_a_result_counts_only_when_known_to_be_after_the_infusion(
+    when: str | None, wanted: str, code: str
+) -> None:
     made = relapsed(stain("Negative", when=when))
     assert state(made) == wanted
     assert code in codes_of(made, "set-aside") or not code
@@ -73,22 +77,41 @@ def test_collection_goes_before_effective(taken: str, wanted: str) -> None:
 @pytest.mark.parametrize(("second", "wanted"), [("2025-07-31", "negative"), ("2025-08-01", "unknown")])
 def test_a_result_of_an_earlier_episode_is_out_of_date_after_60_days(second: str, wanted: str) -> None:
     first = stain("Negative", when="2025-06-01")
-    made = judge(*QUIET, first, pet("Complete metabolic response.", "2025-06-20", id="cr"), pet("Progressive disease, new lesions.", second))
+    made = judge(
+        *QUIET,
+        first,
+        pet("Complete metabolic response.", "2025-06-20", id="cr"),
+        pet("Progressive disease, new lesions.", second),
+    )
     assert state(made) == wanted
     assert ("out-of-date" in codes_of(made, "set-aside")) is (wanted == "unknown")
 
 
 @pytest.mark.parametrize(("second", "wanted"), [("2025-06-29", "negative"), ("2025-06-30", "unknown")])
 def test_in_b_all_it_is_after_28_days(second: str, wanted: str) -> None:
-    chart = (condition("B-cell acute lymphoblastic leukemia", "active"), procedure("Tisagenlecleucel infusion"))
-    clear = report("Bone marrow: complete remission, no blasts.", "2025-06-15", specimen="Bone marrow aspirate", id="cr")
-    again = report("Relapsed B lymphoblastic leukemia, 60 % blasts.", second, specimen="Bone marrow aspirate", id="again")
+    chart = (
+        condition("B-cell acute lymphoblastic leukemia", "active"),
+        procedure("Tisagenlecleucel infusion"),
+    )
+    clear = report(
+        "Bone marrow: complete remission, no blasts.", "2025-06-15", specimen="Bone marrow aspirate", id="cr"
+    )
+    again = report(
+        "Relapsed B lymphoblastic leukemia, 60 % blasts.", second, specimen="Bone marrow aspirate", id="again"
+    )
     assert state(judge(*chart, flow("Negative", when="2025-06-01"), clear, again)) == wanted
 
 
 @pytest.mark.parametrize("when", ["2025-09-20", "2025-09-06", "2025-09-05", "2025-12-20", "2025-09"])
 def test_a_result_of_the_same_episode_counts_whatever_its_age(when: str) -> None:
-    assert state(judge(*QUIET, pet("Progressive disease, new lesions.", "2025-09-20"), stain("Negative", when=when))) == "negative"
+    assert (
+        state(
+            judge(
+                *QUIET, pet("Progressive disease, new lesions.", "2025-09-20"), stain("Negative", when=when)
+            )
+        )
+        == "negative"
+    )
 
 
 VOIDING = ["Blinatumomab", "Tafasitamab", "Loncastuximab tesirine"]
@@ -97,10 +120,13 @@ VOIDING = ["Blinatumomab", "Tafasitamab", "Loncastuximab tesirine"]
 @pytest.mark.parametrize("drug", VOIDING)
 @pytest.mark.parametrize(
     ("given", "wanted"),
-    [("2025-10-01", "unknown"), ("2025-09-20", "unknown"), ("2025-09-19", "negative"), ("2025-03-01", "negative"), ("2025", "unknown"),
+    [("2025-10-01", "unknown"), ("2025-09-20", "unknown"), ("2025-09-19", "negative"),
+    ("2025-03-01", "negative"), ("2025", "unknown"),
      ("2025-09", "unknown"), (None, "unknown")],
 )  # fmt: skip
-def test_a_cd19_drug_voids_what_was_collected_before_its_last_dose(drug: str, given: str | None, wanted: str) -> None:
+def test_a_cd19_drug_voids_what_was_collected_before_its_last_dose(
+    drug: str, given: str | None, wanted: str
+) -> None:
     made = relapsed(stain("Negative"), administration(drug, given))
     assert state(made) == wanted
 
@@ -115,12 +141,16 @@ def test_the_voided_state_is_named(drug: str) -> None:
 
 @pytest.mark.parametrize("status", ["not-done", "entered-in-error"])
 def test_a_dose_that_was_not_given_voids_nothing(status: str) -> None:
-    assert state(relapsed(stain("Negative"), administration("Blinatumomab", "2025-10-01", status))) == "negative"
+    assert (
+        state(relapsed(stain("Negative"), administration("Blinatumomab", "2025-10-01", status))) == "negative"
+    )
 
 
 @pytest.mark.parametrize("status", ["in-progress", "stopped", "on-hold", "unknown"])
 def test_a_dose_that_may_have_been_given_voids(status: str) -> None:
-    assert state(relapsed(stain("Negative"), administration("Blinatumomab", "2025-10-01", status))) == "unknown"
+    assert (
+        state(relapsed(stain("Negative"), administration("Blinatumomab", "2025-10-01", status))) == "unknown"
+    )
 
 
 def test_an_order_voids_nothing() -> None:
@@ -134,7 +164,11 @@ def test_during_treatment_counts_and_is_marked() -> None:
 
 
 def test_a_newer_result_after_the_drug_counts() -> None:
-    made = relapsed(stain("Positive"), administration("Tafasitamab", "2025-10-01"), stain("Negative", when="2025-11-20", id="new"))
+    made = relapsed(
+        stain("Positive"),
+        administration("Tafasitamab", "2025-10-01"),
+        stain("Negative", when="2025-11-20", id="new"),
+    )
     assert state(made) == "negative"
 
 
@@ -142,7 +176,8 @@ def test_a_newer_result_after_the_drug_counts() -> None:
     ("drug", "antigen", "wanted"),
     [("Glofitamab", "CD20", "unknown"), ("Epcoritamab", "CD20", "unknown"), ("Mosunetuzumab", "CD20", "unknown"),
      ("Odronextamab", "CD20", "unknown"), ("Rituximab", "CD20", "positive"), ("Obinutuzumab", "CD20", "positive"),
-     ("Inotuzumab ozogamicin", "CD22", "unknown"), ("Glofitamab", "CD19", "positive"), ("Inotuzumab ozogamicin", "CD19", "positive"),
+     ("Inotuzumab ozogamicin", "CD22", "unknown"), ("Glofitamab", "CD19", "positive"),
+     ("Inotuzumab ozogamicin", "CD19", "positive"),
      ("Blinatumomab", "CD20", "positive"), ("Polatuzumab vedotin", "CD19", "positive")],
 )  # fmt: skip
 def test_each_drug_voids_its_own_target(drug: str, antigen: str, wanted: str) -> None:
@@ -155,10 +190,13 @@ def test_cd20_after_rituximab_is_marked() -> None:
     assert "rituximab" in made.assessment.antigen(Antigen.CD20).because.lower()
 
 
-@pytest.mark.parametrize(("car", "antigen", "wanted"), [("CD22 CAR-T infusion", "CD22", "unknown"), ("CD20 CAR T infusion", "CD20", "unknown"),
+@pytest.mark.parametrize(("car", "antigen", "wanted"),
+[("CD22 CAR-T infusion", "CD22", "unknown"), ("CD20 CAR T infusion", "CD20", "unknown"),
                                                         ("CD22 CAR-T infusion", "CD19", "positive")])  # fmt: skip
 def test_a_later_car_voids_its_own_target(car: str, antigen: str, wanted: str) -> None:
-    assert state(relapsed(stain("Positive", antigen), procedure(car, "2025-10-01", id="c2")), antigen) == wanted
+    assert (
+        state(relapsed(stain("Positive", antigen), procedure(car, "2025-10-01", id="c2")), antigen) == wanted
+    )
 
 
 STATES = ("Positive", "Negative", "Dim")
@@ -171,12 +209,15 @@ DISAGREE = [(a, b) for a in STATES for b in STATES if a != b]
     [
         ({"method": "Immunohistochemistry"}, {"method": "Flow cytometry"}),
         ({"specimen": "Lymph node, core biopsy"}, {"specimen": "Bone marrow aspirate"}),
-        ({"when": "2025-09-20", "method": "Immunohistochemistry"}, {"when": "2025-10-01", "method": "Flow cytometry"}),
+        ({"when": "2025-09-20", "method": "Immunohistochemistry"},
+        {"when": "2025-10-01", "method": "Flow cytometry"}),
         ({}, {}),
     ],
     ids=["method", "site", "method and date", "alike in all"],
 )  # fmt: skip
-def test_valid_results_that_disagree_are_discordant(one: str, other: str, first: dict[str, Any], second: dict[str, Any]) -> None:
+def test_valid_results_that_disagree_are_discordant(
+    one: str, other: str, first: dict[str, Any], second: dict[str, Any]
+) -> None:
     results = (stain(one, id="a", **first), stain(other, id="b", **second))
     for pair in (results, results[::-1]):
         made = relapsed(*pair)
@@ -244,7 +285,9 @@ def test_an_integrated_interpretation_settles_its_own_specimen() -> None:
         held = {"reference": "Specimen/spec"}
         return {**resource, "specimen": [held] if resource["resourceType"] == "DiagnosticReport" else held}
 
-    whole = report("Integrated interpretation of immunohistochemistry and flow: lymphoma cells are CD19 negative.")
+    whole = report(
+        "Integrated interpretation of immunohistochemistry and flow: lymphoma cells are CD19 negative."
+    )
     made = relapsed(taken, on_it(stain("Positive")), on_it(flow("Negative")), on_it(whole))
     assert state(made) == "negative"
 
@@ -260,7 +303,9 @@ CNS = (condition("Diffuse large B-cell lymphoma", "relapse"), procedure())
 def test_an_isolated_cns_relapse_takes_csf_or_cns_tissue_only() -> None:
     lesion = report("Isolated CNS relapse of lymphoma.", name="MRI brain", specimen=None, id="mri")
     marrow = observation("CD19", "Negative", specimen="Bone marrow", method="Flow cytometry", id="m")
-    fluid = observation("CD19 on lymphoma cells", "Positive", specimen="Cerebrospinal fluid", method="Flow cytometry", id="c")
+    fluid = observation(
+        "CD19 on lymphoma cells", "Positive", specimen="Cerebrospinal fluid", method="Flow cytometry", id="c"
+    )
     alone = judge(*CNS, lesion, marrow)
     assert (state(alone), alone.assessment.branch and alone.assessment.branch.value) == ("unknown", "cns")
     assert state(judge(*CNS, lesion, marrow, fluid)) == "positive"
@@ -288,6 +333,11 @@ def test_a_final_result_replaces_nothing_of_another_site_of_the_same_day() -> No
 
 
 def test_a_report_that_is_final_replaces_no_other_report_of_the_same_day() -> None:
-    one = report("Lymph node, left: lymphoma cells are CD19 positive.", id="a", status="preliminary", specimen="Lymph node, left neck")
+    one = report(
+        "Lymph node, left: lymphoma cells are CD19 positive.",
+        id="a",
+        status="preliminary",
+        specimen="Lymph node, left neck",
+    )
     other = report("Pleural fluid: lymphoma cells are CD19 negative.", id="b", specimen="Pleural effusion")
     assert state(relapsed(one, other)) == "unknown"

@@ -1,4 +1,4 @@
-"""Antigen states on malignant cells from coded results and panels, blood counts apart (rules 4, 11.15, 11.18; H-17, H-19)."""
+"""Antigen states from coded results and panels, blood counts apart (rules 4, 11.15, 11.18; H-17, H-19)."""
 
 from __future__ import annotations
 
@@ -49,9 +49,13 @@ def test_codes_of_tumour_antigens_count_by_themselves(code: str, antigen: str, w
 
 
 @pytest.mark.parametrize("code", ["8116-6", "8117-4"])
-@pytest.mark.parametrize("value", [percent(0), percent(12), {"valueQuantity": {"value": 0, "unit": "/uL"}}, "Negative", "Positive"])
+@pytest.mark.parametrize(
+    "value", [percent(0), percent(12), {"valueQuantity": {"value": 0, "unit": "/uL"}}, "Negative", "Positive"]
+)
 @pytest.mark.parametrize("where", [None, "Peripheral blood", "Bone marrow", "Lymph node biopsy"])
-def test_lymphocyte_subsets_are_monitoring_in_either_direction(code: str, value: Any, where: str | None) -> None:
+def test_lymphocyte_subsets_are_monitoring_in_either_direction(
+    code: str, value: Any, where: str | None
+) -> None:
     made = relapsed(loinc(code, value, specimen=where))
     assert state(made) == "unknown"
     assert not made.facts.antigens
@@ -60,7 +64,10 @@ def test_lymphocyte_subsets_are_monitoring_in_either_direction(code: str, value:
 
 def test_a_subset_count_as_component_or_member_stays_monitoring() -> None:
     part = {"code": concept(None, (LOINC, "8117-4")), **percent(0)}
-    assert state(relapsed(observation("Flow cytometry, lymphoma", component=[part], specimen="Lymph node"))) == "unknown"
+    assert (
+        state(relapsed(observation("Flow cytometry, lymphoma", component=[part], specimen="Lymph node")))
+        == "unknown"
+    )
 
 
 @pytest.mark.parametrize("code", ["51118-8", "51119-6", "51120-4"])
@@ -80,10 +87,12 @@ def test_cd19_in_a_respiratory_specimen_says_nothing() -> None:
     [
         ("CD19", "Bone marrow", "negative"), ("CD19", "Lymph node", "negative"), ("CD19", "CSF", "negative"),
         ("CD19", "Pleural effusion", "negative"), ("CD19", "Peripheral blood", "unknown"), ("CD19", None, "unknown"),
-        ("CD19 on blasts", "Peripheral blood", "negative"), ("CD19 on lymphoma cells", "Peripheral blood", "negative"),
+        ("CD19 on blasts", "Peripheral blood", "negative"),
+        ("CD19 on lymphoma cells", "Peripheral blood", "negative"),
         ("CD19 on blasts", None, "negative"), ("CD19 B cells", "Peripheral blood", "unknown"),
         ("CD19 absolute count", "Peripheral blood", "unknown"), ("CD19 absolute count", "Bone marrow", "unknown"),
-        ("CD19+ lymphocytes", None, "unknown"), ("Lymphocyte subsets CD19", None, "unknown"), ("CD 19", "Bone marrow", "negative"),
+        ("CD19+ lymphocytes", None, "unknown"), ("Lymphocyte subsets CD19", None, "unknown"),
+        ("CD 19", "Bone marrow", "negative"),
         ("CD-19", "Bone marrow", "negative"), ("CD19 by IHC", None, "negative"), ("CD190", "Bone marrow", "unknown"),
         ("CD195", "Bone marrow", "unknown"), ("CD19/CD20", "Bone marrow", "unknown"),
     ],
@@ -94,12 +103,16 @@ def test_a_name_needs_a_tumour(name: str, where: str | None, wanted: str) -> Non
 
 @pytest.mark.parametrize("unit", ["/uL", "cells/uL", "10*3/uL", "10*9/L", "/mm3", "cells/µL"])
 def test_a_concentration_is_a_count_wherever_it_was_taken(unit: str) -> None:
-    made = relapsed(observation("CD19", {"valueQuantity": {"value": 0, "unit": unit}}, specimen="Peripheral blood"))
+    made = relapsed(
+        observation("CD19", {"valueQuantity": {"value": 0, "unit": unit}}, specimen="Peripheral blood")
+    )
     assert state(made) == "unknown"
     assert made.facts.monitoring
 
 
-@pytest.mark.parametrize("name", ["Anti-CD19 CAR T cells", "CAR-T cells, CD19 CAR positive", "CD19 CAR transgene persistence"])
+@pytest.mark.parametrize(
+    "name", ["Anti-CD19 CAR T cells", "CAR-T cells, CD19 CAR positive", "CD19 CAR transgene persistence"]
+)
 def test_persistence_is_neither_tumour_status_nor_infusion(name: str) -> None:
     made = relapsed(observation(name, "Positive", specimen="Bone marrow"))
     assert state(made) == "unknown"
@@ -137,12 +150,17 @@ def test_a_member_keeps_what_it_carries_itself() -> None:
 
 
 def test_members_of_a_withdrawn_panel_prove_nothing() -> None:
-    made = relapsed(panel("m", specimen="Bone marrow", status="entered-in-error"), observation("CD19", "Negative", id="m"))
+    made = relapsed(
+        panel("m", specimen="Bone marrow", status="entered-in-error"), observation("CD19", "Negative", id="m")
+    )
     assert state(made) == "unknown"
 
 
 def test_members_of_a_blood_panel_are_monitoring() -> None:
-    assert state(relapsed(panel("m", specimen="Peripheral blood"), observation("CD19", "Negative", id="m"))) == "unknown"
+    assert (
+        state(relapsed(panel("m", specimen="Peripheral blood"), observation("CD19", "Negative", id="m")))
+        == "unknown"
+    )
 
 
 def test_results_of_a_report_inherit_from_it() -> None:
@@ -166,7 +184,11 @@ def test_components_are_read_each_by_itself() -> None:
         {"code": "CD19", "valueString": "positive"},
     ]
     made = relapsed(observation("Immunophenotype of blasts", component=parts, specimen="Bone marrow"))
-    assert [state(made, antigen) for antigen in ("CD19", "CD20", "CD22")] == ["negative", "positive", "low-or-partial"]
+    assert [state(made, antigen) for antigen in ("CD19", "CD20", "CD22")] == [
+        "negative",
+        "positive",
+        "low-or-partial",
+    ]
 
 
 VOID = ["entered-in-error", "cancelled", "registered", " entered-in-error ", "CANCELLED"]
@@ -177,7 +199,10 @@ def test_results_of_void_status_say_nothing(status: str) -> None:
     assert state(relapsed(stain("Negative", status=status))) == "unknown"
 
 
-@pytest.mark.parametrize("status", ["final", "amended", "corrected", "appended", "preliminary", "partial", "unknown", " final", None])
+@pytest.mark.parametrize(
+    "status",
+    ["final", "amended", "corrected", "appended", "preliminary", "partial", "unknown", " final", None],
+)
 def test_results_of_any_other_status_count(status: str | None) -> None:
     made = relapsed(stain("Negative", status=status))
     assert category(made) == "cd19-negative"
@@ -187,9 +212,12 @@ def test_results_of_any_other_status_count(status: str | None) -> None:
 @pytest.mark.parametrize(
     ("focus", "counts"),
     [
-        ({"reference": f"Patient/{PATIENT}"}, True), ({"reference": "Condition/disease"}, True), ({"reference": "Specimen/x"}, True),
-        ({"reference": "Patient/donor"}, False), ({"reference": "RelatedPerson/1"}, False), ({"reference": "Group/1"}, False),
-        ({"display": "Stem cell donor"}, False), ({"display": "Sister of the patient"}, False), ({"display": "Right axilla"}, True),
+        ({"reference": f"Patient/{PATIENT}"}, True), ({"reference": "Condition/disease"}, True),
+        ({"reference": "Specimen/x"}, True),
+        ({"reference": "Patient/donor"}, False), ({"reference": "RelatedPerson/1"}, False),
+        ({"reference": "Group/1"}, False),
+        ({"display": "Stem cell donor"}, False), ({"display": "Sister of the patient"}, False),
+        ({"display": "Right axilla"}, True),
     ],
 )  # fmt: skip
 def test_a_focus_on_somebody_else_is_set_aside(focus: dict[str, str], counts: bool) -> None:
@@ -200,7 +228,12 @@ def test_a_focus_on_somebody_else_is_set_aside(focus: dict[str, str], counts: bo
 
 @pytest.mark.parametrize(
     ("text", "clone"),
-    [("CD19 by flow, clone FMC63", "FMC63"), ("CD19 (clone: J3-119)", "J3-119"), ("CD19 by IHC", ""), ("Clonal B cells", "")],
+    [
+        ("CD19 by flow, clone FMC63", "FMC63"),
+        ("CD19 (clone: J3-119)", "J3-119"),
+        ("CD19 by IHC", ""),
+        ("Clonal B cells", ""),
+    ],
 )
 def test_clones_are_named_or_unknown(text: str, clone: str) -> None:
     assert clone_of(text) == clone
@@ -217,11 +250,18 @@ def test_a_battery_code_whose_meanings_contradict_says_nothing() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["CD19 bone marrow", "Marrow CD19", "Tumor CD19", "CD19 marrow flow", "CD19 in marrow", "B-cell marker CD19", "CD19 Ag [Presence]",
+    ["CD19 bone marrow", "Marrow CD19", "Tumor CD19", "CD19 marrow flow", "CD19 in marrow", "B-cell marker CD19",
+    "CD19 Ag [Presence]",
      "CD19 expression", "CD19 result", "Surface CD19", "CD19 (bright/dim/neg)", "FLOW CD19 BM"],
 )  # fmt: skip
 def test_local_names_of_a_result_are_read_or_listed(name: str) -> None:
     """A result under a name nobody foresaw is never lost without a word (hazard H-13)."""
-    made = relapsed(observation(name, "Negative", specimen="Bone marrow", method="Flow cytometry", id="local"))
-    listed = [row for row in (*made.assessment.set_aside, *made.assessment.unread) if row.source and row.source.reference == "Observation/local"]
+    made = relapsed(
+        observation(name, "Negative", specimen="Bone marrow", method="Flow cytometry", id="local")
+    )
+    listed = [
+        row
+        for row in (*made.assessment.set_aside, *made.assessment.unread)
+        if row.source and row.source.reference == "Observation/local"
+    ]
     assert state(made) == "negative" or listed

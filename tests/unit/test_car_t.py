@@ -90,7 +90,9 @@ def test_a_product_is_known_by_each_code_alone(product: str, system: str, code: 
             assert found[0].cd19_directed is ("CD19" in known.attributes["targets"])
 
 
-@pytest.mark.parametrize(("product", "code"), [(product, code) for product, system, code in CODED if system == NDC])
+@pytest.mark.parametrize(
+    ("product", "code"), [(product, code) for product, system, code in CODED if system == NDC]
+)
 def test_an_ndc_is_known_in_each_of_its_shapes(product: str, code: str) -> None:
     labeler, item, package = code.split("-")
     eleven = labeler.zfill(5) + item.zfill(4) + package.zfill(2)
@@ -159,11 +161,16 @@ def test_generic_codes_never_name_a_target(name: str) -> None:
     made = judge(condition(), document, stain("Negative"))
     assert [one.targets for one in made.facts.infusions] == [()]
     assert category(made) == "insufficient-data"
-    assert all(match.route.value != "consider" for match in made.matches if match.option == "second-cd19-car-t-infusion")
+    assert all(
+        match.route.value != "consider"
+        for match in made.matches
+        if match.option == "second-cd19-car-t-infusion"
+    )
 
 
 NOT_INFUSIONS: list[tuple[str, Resource]] = [
-    *((code, procedure(concept(None, (CPT, code)))) for code in ("0537T", "0538T", "0539T", "38225", "38226", "38227", "38242")),
+    *((code, procedure(concept(None, (CPT, code)))) for code in ("0537T", "0538T", "0539T", "38225", "38226",
+    "38227", "38242")),
     ("apheresis by text", procedure("Leukapheresis for axicabtagene ciloleucel")),
     ("cell collection", procedure("CAR-T cell collection")),
     ("planned by text", procedure("Planned axicabtagene ciloleucel infusion")),
@@ -171,7 +178,8 @@ NOT_INFUSIONS: list[tuple[str, Resource]] = [
     ("consult", procedure("CAR-T consultation (axi-cel candidate)")),
     ("medication order", order("Axicabtagene ciloleucel")),
     ("service order", {"resourceType": "ServiceRequest", "id": "sr", "status": "active", "intent": "order",
-                       "subject": {"reference": "Patient/syn-1"}, "code": {"text": "Axicabtagene ciloleucel infusion"}}),
+                       "subject": {"reference": "Patient/syn-1"},
+                       "code": {"text": "Axicabtagene ciloleucel infusion"}}),
     ("persistence test", observation("Anti-CD19 CAR T cells by flow", "Positive", id="pers")),
     ("transgene", observation("CAR transgene copies, axi-cel", {"valueString": "positive"}, id="pers")),
 ]  # fmt: skip
@@ -221,7 +229,9 @@ FOUR = (
 
 def test_one_infusion_written_five_ways_is_one() -> None:
     found = infusions(*FOUR)
-    assert [(one.product, one.cd19_directed, len(one.sources)) for one in found] == [("axicabtagene-ciloleucel", True, 5)]
+    assert [(one.product, one.cd19_directed, len(one.sources)) for one in found] == [
+        ("axicabtagene-ciloleucel", True, 5)
+    ]
     assert found[0].first is not None
     assert found[0].first.first.isoformat() == "2025-01-10"
 
@@ -230,7 +240,8 @@ def test_one_infusion_written_five_ways_is_one() -> None:
     ("first", "second", "count"),
     [
         ("2025-01-10", "2025-01-10", 1), ("2025-01-10", "2025-01-24", 1), ("2025-01-10", "2025-01-25", 2),
-        ("2025-01-10", "2025-09-01", 2), ("2025-01", "2025-01-20", 1), ("2025", "2025-08-01", 1), ("2024", "2025-08-01", 2),
+        ("2025-01-10", "2025-09-01", 2), ("2025-01", "2025-01-20", 1), ("2025", "2025-08-01", 1),
+        ("2024", "2025-08-01", 2),
         (None, "2025-01-10", 1), ("2025-01-10", None, 1),
     ],
 )  # fmt: skip
@@ -251,7 +262,9 @@ def test_a_second_infusion_is_the_anchor_and_voids_what_came_before() -> None:
     assert state(made) == "unknown"
 
 
-@pytest.mark.parametrize("product", ["Abecma infusion", "CD22 CAR-T infusion", "CD7 CAR-T infusion", "CD20 CAR T infusion"])
+@pytest.mark.parametrize(
+    "product", ["Abecma infusion", "CD22 CAR-T infusion", "CD7 CAR-T infusion", "CD20 CAR T infusion"]
+)
 def test_a_car_against_another_target_neither_anchors_nor_voids_cd19(product: str) -> None:
     made = relapsed(procedure(product, "2025-12-01", id="other"), stain("Negative"))
     assert made.assessment.anchor is not None
@@ -260,22 +273,33 @@ def test_a_car_against_another_target_neither_anchors_nor_voids_cd19(product: st
 
 
 def test_a_later_car_of_unknown_target_voids_cd19() -> None:
-    assert state(relapsed(procedure("CAR-T infusion", "2025-12-01", id="other"), stain("Negative"))) == "unknown"
+    assert (
+        state(relapsed(procedure("CAR-T infusion", "2025-12-01", id="other"), stain("Negative"))) == "unknown"
+    )
 
 
-@pytest.mark.parametrize("product", ["Abecma", "CD22 CAR-T infusion", "CD7 CAR-T infusion", "lifileucel infusion"])
+@pytest.mark.parametrize(
+    "product", ["Abecma", "CD22 CAR-T infusion", "CD7 CAR-T infusion", "lifileucel infusion"]
+)
 def test_another_target_alone_is_no_cd19_car_t(product: str) -> None:
     assert category(judge(condition(), procedure(product))) == "no-cd19-car-t"
 
 
 def test_split_doses_count_from_the_first_bag_and_order_from_the_last() -> None:
-    bags = (procedure("Obecabtagene autoleucel", "2025-01-10", id="a"), procedure("Obecabtagene autoleucel", "2025-01-20", id="b"))
-    made = judge(condition("B-cell acute lymphoblastic leukemia"), *bags, stain("Negative", when="2025-03-10"))
+    bags = (
+        procedure("Obecabtagene autoleucel", "2025-01-10", id="a"),
+        procedure("Obecabtagene autoleucel", "2025-01-20", id="b"),
+    )
+    made = judge(
+        condition("B-cell acute lymphoblastic leukemia"), *bags, stain("Negative", when="2025-03-10")
+    )
     (one,) = made.facts.infusions
     assert one.split_doses
     assert (one.first and one.first.text, one.last and one.last.text) == ("2025-01-10", "2025-01-20")
     assert made.assessment.timing.days == 59
-    between = judge(condition("B-cell acute lymphoblastic leukemia"), *bags, stain("Negative", when="2025-01-15"))
+    between = judge(
+        condition("B-cell acute lymphoblastic leukemia"), *bags, stain("Negative", when="2025-01-15")
+    )
     assert state(between) == "unknown"
 
 

@@ -24,12 +24,22 @@ from mappings.deciding.category import categorise, cd19_state
 from mappings.evaluation import CriterionResult, Outcome, RelapseCategory
 from mappings.facts import AntigenState
 
-QUESTIONS = ("deceased", "lymphoid-malignancy", "cd19-car-t", "relapse-after-car-t", "lineage-switch", "cd19-on-relapse")
+QUESTIONS = (
+    "deceased",
+    "lymphoid-malignancy",
+    "cd19-car-t",
+    "relapse-after-car-t",
+    "lineage-switch",
+    "cd19-on-relapse",
+)
 HOLDS, FAILS, UNKNOWN = Outcome.HOLDS, Outcome.FAILS, Outcome.UNKNOWN
 
 
 def decided(*answers: Outcome, cd19: AntigenState = AntigenState.UNKNOWN) -> str:
-    trail = [CriterionResult(name, answer, "", "") for name, answer in zip(QUESTIONS, (*answers, UNKNOWN), strict=True)]
+    trail = [
+        CriterionResult(name, answer, "", "")
+        for name, answer in zip(QUESTIONS, (*answers, UNKNOWN), strict=True)
+    ]
     return categorise(trail, cd19).value
 
 
@@ -38,7 +48,11 @@ def expected(answers: tuple[Outcome, ...], cd19: AntigenState) -> str:
     deceased, malignancy, car, relapse, switch = answers
     if deceased is HOLDS:
         return "deceased"
-    for answer, name in ((malignancy, "no-lymphoid-malignancy"), (car, "no-cd19-car-t"), (relapse, "no-relapse")):
+    for answer, name in (
+        (malignancy, "no-lymphoid-malignancy"),
+        (car, "no-cd19-car-t"),
+        (relapse, "no-relapse"),
+    ):
         if answer is FAILS:
             return name
         if answer is UNKNOWN:
@@ -46,20 +60,29 @@ def expected(answers: tuple[Outcome, ...], cd19: AntigenState) -> str:
     return "lineage-switch" if switch is HOLDS else f"cd19-{cd19.value}"
 
 
-@pytest.mark.parametrize("answers", list(product(Outcome, repeat=5)), ids=lambda row: "-".join(one.value[0] for one in row))
+@pytest.mark.parametrize(
+    "answers", list(product(Outcome, repeat=5)), ids=lambda row: "-".join(one.value[0] for one in row)
+)
 def test_all_243_trails(answers: tuple[Outcome, ...]) -> None:
     for cd19 in AntigenState:
         assert decided(*answers, cd19=cd19) == expected(answers, cd19)
 
 
 def test_the_ten_categories_are_all_reached() -> None:
-    reached = {decided(*answers, cd19=cd19) for answers in product(Outcome, repeat=5) for cd19 in AntigenState}
+    reached = {
+        decided(*answers, cd19=cd19) for answers in product(Outcome, repeat=5) for cd19 in AntigenState
+    }
     assert reached == {category.value for category in RelapseCategory}
 
 
 @pytest.mark.parametrize(
     ("state", "outcome"),
-    [(AntigenState.POSITIVE, HOLDS), (AntigenState.LOW_OR_PARTIAL, HOLDS), (AntigenState.NEGATIVE, FAILS), (AntigenState.UNKNOWN, UNKNOWN)],
+    [
+        (AntigenState.POSITIVE, HOLDS),
+        (AntigenState.LOW_OR_PARTIAL, HOLDS),
+        (AntigenState.NEGATIVE, FAILS),
+        (AntigenState.UNKNOWN, UNKNOWN),
+    ],
 )
 def test_the_cd19_question(state: AntigenState, outcome: Outcome) -> None:
     assert cd19_state(state, "", ()).outcome is outcome
@@ -107,13 +130,18 @@ def test_relapse_with_an_unknown_target_asks_for_the_product() -> None:
 
 
 def test_a_cd19_car_beside_one_of_unknown_target_is_an_anchor() -> None:
-    made = judge(condition(), procedure(), procedure("CAR-T infusion", "2023-01-01", id="old"), stain("Negative"))
+    made = judge(
+        condition(), procedure(), procedure("CAR-T infusion", "2023-01-01", id="old"), stain("Negative")
+    )
     assert category(made) == "cd19-negative"
 
 
 @pytest.mark.parametrize(
     ("text", "name", "branch"),
-    [("Isolated CNS relapse of lymphoma.", "MRI brain", "cns"), ("Peripheral T-cell lymphoma, CD3 positive.", "Surgical pathology report", "t-cell-malignancy")],
+    [
+        ("Isolated CNS relapse of lymphoma.", "MRI brain", "cns"),
+        ("Peripheral T-cell lymphoma, CD3 positive.", "Surgical pathology report", "t-cell-malignancy"),
+    ],
 )
 def test_branches(text: str, name: str, branch: str) -> None:
     where = None if branch == "cns" else "Lymph node"
@@ -137,7 +165,12 @@ def test_cns_disease_beside_disease_elsewhere_is_not_isolated() -> None:
 
 
 def test_a_partial_response_followed_by_a_complete_one_is_no_branch() -> None:
-    chart = (condition(clinical="active"), procedure(), pet("Partial response.", "2025-03-01", id="pr"), pet("Complete response.", "2025-06-01", id="cr"))
+    chart = (
+        condition(clinical="active"),
+        procedure(),
+        pet("Partial response.", "2025-03-01", id="pr"),
+        pet("Complete response.", "2025-06-01", id="cr"),
+    )
     assert judge(*chart).assessment.branch is None
 
 

@@ -41,7 +41,8 @@ TABLE: list[tuple[str, str, Any, str]] = [
     ("complete with entries", "observations", bundle([OBS], "Observation"), "complete"),
     ("empty with self link", "observations", bundle([], "Observation"), "complete"),
     ("empty without self link, plain key", "observations", bundle([]), "complete"),
-    ("empty, no entry element", "observations", {"resourceType": "Bundle", "type": "searchset", "total": 0}, "complete"),
+    ("empty, no entry element", "observations", {"resourceType": "Bundle", "type": "searchset", "total": 0},
+    "complete"),
     ("4101 nothing found", "observations", bundle([outcome("4101")], "Observation"), "complete"),
     ("4119 may not hold all", "observations", bundle([OBS, outcome("4119")], "Observation"), "complete"),
     ("4101 and 4119", "observations", bundle([outcome("4101"), outcome("4119")], "Observation"), "complete"),
@@ -51,7 +52,8 @@ TABLE: list[tuple[str, str, Any, str]] = [
     ("unknown warning", "observations", bundle([OBS, outcome()], "Observation"), "incomplete"),
     ("error", "observations", bundle([OBS, outcome(severity="error")], "Observation"), "incomplete"),
     ("mere information", "observations", bundle([OBS, outcome(severity="information")], "Observation"), "complete"),
-    ("next page not given", "observations", bundle([OBS], link=[{"relation": "next", "url": "https://x/y"}]), "incomplete"),
+    ("next page not given", "observations", bundle([OBS], link=[{"relation": "next", "url": "https://x/y"}]),
+    "incomplete"),
     ("total larger", "observations", bundle([OBS], "Observation", total=2), "incomplete"),
     ("total smaller", "observations", bundle([OBS], "Observation", total=0), "complete"),
     ("total absent", "observations", bundle([OBS], "Observation", total=None), "complete"),
@@ -63,7 +65,9 @@ TABLE: list[tuple[str, str, Any, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("key", "value", "wanted"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+@pytest.mark.parametrize(
+    ("key", "value", "wanted"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+)
 def test_state_of_observations(key: str, value: Any, wanted: str) -> None:
     keys = {"observations": ..., key: value}
     assert seen("Observation", **keys) == wanted
@@ -76,12 +80,17 @@ def test_the_key_medications_stands_for_both_kinds(kind: str) -> None:
 
 
 def test_a_self_link_with_a_base_path_names_its_type() -> None:
-    linked = bundle([], link=[{"relation": "self", "url": "https://h/api/FHIR/R4/Observation?patient=x&_count=5"}])
+    linked = bundle(
+        [], link=[{"relation": "self", "url": "https://h/api/FHIR/R4/Observation?patient=x&_count=5"}]
+    )
     assert seen("Observation", observations=..., q1=linked) == "complete"
 
 
 def test_one_complete_set_makes_a_type_seen_whatever_another_key_says() -> None:
-    assert seen("Observation", observations=bundle([OBS], "Observation"), o2=bundle([stain()], total=9)) == "complete"
+    assert (
+        seen("Observation", observations=bundle([OBS], "Observation"), o2=bundle([stain()], total=9))
+        == "complete"
+    )
 
 
 def test_included_resources_are_no_searchset_of_their_type() -> None:
@@ -91,8 +100,12 @@ def test_included_resources_are_no_searchset_of_their_type() -> None:
     assert seen("Observation", observations=..., reports=reports) == "not-seen"
 
 
-@pytest.mark.parametrize("key", ["conditions", "procedures", "observations", "reports", "medicationAdministrations"])
-@pytest.mark.parametrize("value", [..., None, outcome(), bundle([outcome("59204")])], ids=["absent", "null", "outcome", "withheld"])
+@pytest.mark.parametrize(
+    "key", ["conditions", "procedures", "observations", "reports", "medicationAdministrations"]
+)
+@pytest.mark.parametrize(
+    "value", [..., None, outcome(), bundle([outcome("59204")])], ids=["absent", "null", "outcome", "withheld"]
+)
 def test_no_negative_answer_rests_on_what_was_not_seen(key: str, value: Any) -> None:
     """The three negative categories need complete sets of what they deny (hazard H-08)."""
     charts: tuple[tuple[Resource, ...], ...] = ((), (condition(clinical="active"),), QUIET)
@@ -122,17 +135,22 @@ OTHER = {"reference": "Patient/somebody-else"}
 @pytest.mark.parametrize(
     "reference",
     ["Patient/somebody-else", "https://other.example.org/r4/Patient/somebody-else", "Patient/syn-10", "Patient/SYN-1",
-     "Patient/somebody-else/_history/2", "RelatedPerson/syn-1", "Group/syn-1", "urn:uuid:9f0f7a9e-0000-4000-8000-000000000000"],
+     "Patient/somebody-else/_history/2", "RelatedPerson/syn-1", "Group/syn-1",
+     "urn:uuid:9f0f7a9e-0000-4000-8000-000000000000"],
 )  # fmt: skip
 def test_a_strangers_resource_is_set_aside_and_named(reference: str) -> None:
     made = relapsed({**stain("Negative"), "subject": {"reference": reference}})
     assert state(made) == "unknown"
-    assert any(row.code == "other-patient" and "cd19-ihc" in (row.source.reference if row.source else "") for row in made.assessment.set_aside)
+    assert any(
+        row.code == "other-patient" and "cd19-ihc" in (row.source.reference if row.source else "")
+        for row in made.assessment.set_aside
+    )
 
 
 @pytest.mark.parametrize(
     "reference",
-    [f"Patient/{PATIENT}", f"Patient/{PATIENT}/_history/7", f"https://fhir.example.org/r4/Patient/{PATIENT}", f" Patient/{PATIENT} "],
+    [f"Patient/{PATIENT}", f"Patient/{PATIENT}/_history/7", f"https://fhir.example.org/r4/Patient/{PATIENT}",
+    f" Patient/{PATIENT} "],
 )  # fmt: skip
 def test_the_patients_own_resource_is_read_however_it_is_referenced(reference: str) -> None:
     assert state(relapsed({**stain("Negative"), "subject": {"reference": reference}})) == "negative"
@@ -164,7 +182,9 @@ def test_another_patient_in_place_of_the_one_asked_for_leaves_nothing() -> None:
     assert not made.facts.antigens
 
 
-@pytest.mark.parametrize(("link", "read"), [("replaces", True), ("seealso", False), ("refer", False), ("replaced-by", False)])
+@pytest.mark.parametrize(
+    ("link", "read"), [("replaces", True), ("seealso", False), ("refer", False), ("replaced-by", False)]
+)
 def test_records_linked_to_this_one(link: str, read: bool) -> None:
     linked = patient(link=[{"other": {"reference": "Patient/old"}, "type": link}])
     made = relapsed({**stain("Negative"), "subject": {"reference": "Patient/old"}}, patient=linked)
@@ -183,7 +203,8 @@ def test_copies_of_one_resource_count_once_and_the_newest_version_counts() -> No
 @pytest.mark.parametrize(
     ("written", "key"),
     [("Patient/1", "Patient/1"), ("https://h/r4/Patient/1", "Patient/1"), ("Patient/1/_history/3", "Patient/1"),
-     ("urn:uuid:abc", "urn:uuid:abc"), ("#c1", "#c1"), (None, ""), ("", ""), (" Patient/1 ", "Patient/1"), ("Patient", "Patient")],
+     ("urn:uuid:abc", "urn:uuid:abc"), ("#c1", "#c1"), (None, ""), ("", ""), (" Patient/1 ", "Patient/1"),
+     ("Patient", "Patient")],
 )  # fmt: skip
 def test_reference_keys(written: str | None, key: str) -> None:
     assert reference_key(written) == key

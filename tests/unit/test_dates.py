@@ -35,18 +35,29 @@ def moment(*parts: int) -> datetime:
         ("2025-03-30T10:15", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), None),
         ("2025-03-30T10:15:20", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), None),
         ("2025-03-30T10:15Z", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), moment(2025, 3, 30, 10, 15)),
-        ("2025-03-30T10:15:20Z", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), moment(2025, 3, 30, 10, 15, 20)),
-        ("2025-03-30T10:15:20.123Z", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), moment(2025, 3, 30, 10, 15, 20)),
-        ("2025-03-30T10:15:20.123456789Z", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), moment(2025, 3, 30, 10, 15, 20)),
-        ("2025-03-30T00:30:00+02:00", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), moment(2025, 3, 29, 22, 30)),
-        ("2025-03-30T23:30:00-08:00", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), moment(2025, 3, 31, 7, 30)),
-        ("2025-03-30T10:15:20+0530", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), moment(2025, 3, 30, 4, 45, 20)),
-        ("2025-03-30T10:15:20 +05:30", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), moment(2025, 3, 30, 4, 45, 20)),
-        ("2025-03-30T10:15:20+14:00", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), moment(2025, 3, 29, 20, 15, 20)),
-        ("2025-03-30T10:15:20-12:00", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), moment(2025, 3, 30, 22, 15, 20)),
-        ("2025-03-30T10:15:20+00:00", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), moment(2025, 3, 30, 10, 15, 20)),
+        ("2025-03-30T10:15:20Z", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30),
+        moment(2025, 3, 30, 10, 15, 20)),
+        ("2025-03-30T10:15:20.123Z", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30),
+        moment(2025, 3, 30, 10, 15, 20)),
+        ("2025-03-30T10:15:20.123456789Z", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30),
+        moment(2025, 3, 30, 10, 15, 20)),
+        ("2025-03-30T00:30:00+02:00", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30),
+        moment(2025, 3, 29, 22, 30)),
+        ("2025-03-30T23:30:00-08:00", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30),
+        moment(2025, 3, 31, 7, 30)),
+        ("2025-03-30T10:15:20+0530", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30),
+        moment(2025, 3, 30, 4, 45, 20)),
+        ("2025-03-30T10:15:20 +05:30", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30),
+        moment(2025, 3, 30, 4, 45, 20)),
+        ("2025-03-30T10:15:20+14:00", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30),
+        moment(2025, 3, 29, 20, 15, 20)),
+        ("2025-03-30T10:15:20-12:00", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30),
+        moment(2025, 3, 30, 22, 15, 20)),
+        ("2025-03-30T10:15:20+00:00", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30),
+        moment(2025, 3, 30, 10, 15, 20)),
         ("2025-03-30T00:00:00Z", Precision.MOMENT, date(2025, 3, 30), date(2025, 3, 30), moment(2025, 3, 30)),
-        ("2025-06-30T23:59:60Z", Precision.MOMENT, date(2025, 6, 30), date(2025, 6, 30), moment(2025, 6, 30, 23, 59, 59)),
+        ("2025-06-30T23:59:60Z", Precision.MOMENT, date(2025, 6, 30), date(2025, 6, 30),
+        moment(2025, 6, 30, 23, 59, 59)),
         ("1900-01-01", Precision.DAY, date(1900, 1, 1), date(1900, 1, 1), None),
         ("2099-12-31", Precision.DAY, date(2099, 12, 31), date(2099, 12, 31), None),
     ],
@@ -62,9 +73,11 @@ def test_spellings_that_are_dates(
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", "unknown", "last spring", "05/11/2025", "11/05/2025", "5 Nov 2025", "2025-13", "2025-00", "2025-02-29",
+        "", " ", "unknown", "last spring", "05/11/2025", "11/05/2025", "5 Nov 2025", "2025-13", "2025-00",
+        "2025-02-29",
         "2025-02-30", "2025-1-5", "25-01-05", "20250105", "2025-01-05T25:00:00Z", "2025-01-05T10:61:00Z", "2025-W05",
-        "2025-01-05T", "2025-01-05 10:00", "2025-01-05T10", "2025-01-05Z", "0000", "2025-01-05T10:00:00Z; DROP", "٢٠٢٥-٠١-٠٥x",
+        "2025-01-05T", "2025-01-05 10:00", "2025-01-05T10", "2025-01-05Z", "0000", "2025-01-05T10:00:00Z; DROP",
+        "٢٠٢٥-٠١-٠٥x",
     ],
 )  # fmt: skip
 def test_spellings_that_are_no_dates(text: str) -> None:
@@ -78,7 +91,8 @@ def test_a_zone_that_does_not_exist_gives_no_moment_far_away(zone: str) -> None:
 
 
 DISPLAY = [
-    ("2025-11-05", "05 Nov 2025"), ("2025-11-05T23:00:00-08:00", "05 Nov 2025"), ("2025-11", "Nov 2025"), ("2025", "2025"),
+    ("2025-11-05", "05 Nov 2025"), ("2025-11-05T23:00:00-08:00", "05 Nov 2025"), ("2025-11", "Nov 2025"),
+    ("2025", "2025"),
 ]  # fmt: skip
 
 
@@ -101,11 +115,14 @@ def test_display_never_invents_precision(text: str, shown: str) -> None:
         ("2025-01", "2025-01", None), ("2025-01", "2025-02", True), ("2025-02", "2025-01", False),
         # year
         ("2025", "2025", None), ("2024", "2025", True), ("2025", "2024", False), ("2025", "2025-06-01", None),
-        ("2025", "2025-01-01", False), ("2025", "2026-01-01", True), ("2025-12-31", "2025", False), ("2025-06-01", "2025", None),
+        ("2025", "2025-01-01", False), ("2025", "2026-01-01", True), ("2025-12-31", "2025", False),
+        ("2025-06-01", "2025", None),
         # moments with zones are instants
-        ("2025-01-10T10:00:00Z", "2025-01-10T11:00:00Z", True), ("2025-01-10T11:00:00Z", "2025-01-10T10:00:00Z", False),
+        ("2025-01-10T10:00:00Z", "2025-01-10T11:00:00Z", True),
+        ("2025-01-10T11:00:00Z", "2025-01-10T10:00:00Z", False),
         ("2025-01-10T10:00:00Z", "2025-01-10T10:00:00Z", False),
-        ("2025-01-11T00:30:00+02:00", "2025-01-10T23:30:00Z", True), ("2025-01-10T23:30:00-08:00", "2025-01-11T06:00:00Z", False),
+        ("2025-01-11T00:30:00+02:00", "2025-01-10T23:30:00Z", True),
+        ("2025-01-10T23:30:00-08:00", "2025-01-11T06:00:00Z", False),
         # a moment without zone counts by its day
         ("2025-01-10T10:00:00", "2025-01-10T11:00:00Z", False), ("2025-01-10T10:00:00", "2025-01-11T01:00:00Z", True),
         ("2025-01-10T23:00:00Z", "2025-01-10", False), ("2025-01-10", "2025-01-10T00:00:00Z", False),
@@ -133,8 +150,12 @@ def test_day_count_is_that_of_the_calendar_as_charted(start: date, end: date, ho
     assert days_between(parsed(start.isoformat()), charted) == (end - start).days
 
 
-@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Pacific/Apia"])
-@pytest.mark.parametrize("day", [date(2025, 3, 9), date(2025, 3, 30), date(2025, 4, 6), date(2025, 10, 26), date(2025, 11, 2)])
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Pacific/Apia"]
+)
+@pytest.mark.parametrize(
+    "day", [date(2025, 3, 9), date(2025, 3, 30), date(2025, 4, 6), date(2025, 10, 26), date(2025, 11, 2)]
+)
 def test_days_on_which_clocks_change_keep_their_calendar_day(zone: str, day: date) -> None:
     for hour in range(24):
         local = datetime(day.year, day.month, day.day, hour, 30, tzinfo=ZoneInfo(zone))
@@ -144,7 +165,9 @@ def test_days_on_which_clocks_change_keep_their_calendar_day(zone: str, day: dat
         assert days_between(parsed((day - timedelta(days=30)).isoformat()), charted) == 30
 
 
-@pytest.mark.parametrize(("one", "other"), [("2025-01", "2025-02-03"), ("2025", "2026-01-01"), ("2025-01-01", "2025-03")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("2025-01", "2025-02-03"), ("2025", "2026-01-01"), ("2025-01-01", "2025-03")]
+)
 def test_no_day_count_without_days(one: str, other: str) -> None:
     assert days_between(parsed(one), parsed(other)) is None
 

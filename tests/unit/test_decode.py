@@ -38,7 +38,13 @@ def request(**changes: Any) -> bytes:
 
 def spoiled(element: bytes) -> bytes:
     """A good request with one raw element put into one Observation that decides nothing."""
-    harmless = {"resourceType": "Observation", "id": "x", "status": "final", "code": {"text": "Sodium"}, "zz": 1}
+    harmless = {
+        "resourceType": "Observation",
+        "id": "x",
+        "status": "final",
+        "code": {"text": "Sodium"},
+        "zz": 1,
+    }
     raw = body(prefetch(*GOOD, more=bundle([harmless])))
     assert raw.count(b'"zz": 1') == 1
     return raw.replace(b'"zz": 1', element)
@@ -102,7 +108,8 @@ def test_a_byte_order_mark_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b" ", b"null", b"[]", b"1", b'"x"', b"{", b'{"hook"', b"}{", b"<html>", b"{} {}", request() + b"x"]
+    "raw",
+    [b"", b" ", b"null", b"[]", b"1", b'"x"', b"{", b'{"hook"', b"}{", b"<html>", b"{} {}", request() + b"x"],
 )
 def test_what_is_no_request_is_refused(raw: bytes) -> None:
     with pytest.raises(BadBody) as caught:
@@ -153,7 +160,9 @@ def test_a_single_resource_is_a_chart_that_saw_little() -> None:
     assert category(judge_bytes(decode_chart(json.dumps(condition()).encode()))) == "insufficient-data"
 
 
-@pytest.mark.parametrize("raw", [b"", b"\n \n", b"null", b"12", b"{}", b'{"a": 1}', b"<a/>", b'["', b"[", b"resource"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"\n \n", b"null", b"12", b"{}", b'{"a": 1}', b"<a/>", b'["', b"[", b"resource"]
+)
 def test_what_is_no_chart_is_refused(raw: bytes) -> None:
     with pytest.raises(BadBody):
         decode_chart(raw)
@@ -161,7 +170,9 @@ def test_what_is_no_chart_is_refused(raw: bytes) -> None:
 
 def test_a_bad_line_is_named_and_its_neighbours_are_read() -> None:
     lines = FORMS["NDJSON"].split(b"\n")
-    made = judge_bytes(decode_chart(b"\n".join([*lines[:2], b'{"resourceType": "Observation", ]}', *lines[2:]])))
+    made = judge_bytes(
+        decode_chart(b"\n".join([*lines[:2], b'{"resourceType": "Observation", ]}', *lines[2:]]))
+    )
     assert category(made) == "cd19-negative"
     assert any(row.source and row.source.reference == "line 3" for row in made.assessment.unread)
 
@@ -185,7 +196,13 @@ MISFITS: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", MISFITS)
 def test_a_misfit_is_kept_apart_and_named(name: str) -> None:
-    odd = {"resourceType": "Observation", "id": "odd", "status": "final", "code": {"text": "Sodium"}, **MISFITS[name]}
+    odd = {
+        "resourceType": "Observation",
+        "id": "odd",
+        "status": "final",
+        "code": {"text": "Sodium"},
+        **MISFITS[name],
+    }
     made = relapsed(stain("Negative"), more=bundle([odd, stain("Positive", "CD20")]))
     assert (category(made), state(made, "CD20")) == ("cd19-negative", "positive")
     decoded = decode_request(body(prefetch(more=bundle([odd]))))
@@ -206,12 +223,17 @@ def seen_of(decoded_as: Any, kind: str = "Observation") -> str:
     return next(row.state for row in made.facts.seen if row.type == kind)
 
 
-@pytest.mark.parametrize("entries", [5, "x", {}, True, [5], ["x"], [[]], [{"resource": 5}], [{"resource": "x"}], [{"resource": [stain()]}]])
+@pytest.mark.parametrize(
+    "entries",
+    [5, "x", {}, True, [5], ["x"], [[]], [{"resource": 5}], [{"resource": "x"}], [{"resource": [stain()]}]],
+)
 def test_a_set_with_unreadable_entries_is_not_complete(entries: Any) -> None:
     """What could not be read may have been the relapse: no negative answer rests on it (hazards H-08, H-11)."""
     broken = {"resourceType": "Bundle", "type": "searchset", "entry": entries}
     assert seen_of(broken) != "complete"
-    assert category(judge(condition(clinical="active"), procedure(), observations=broken)) == "insufficient-data"
+    assert (
+        category(judge(condition(clinical="active"), procedure(), observations=broken)) == "insufficient-data"
+    )
 
 
 @pytest.mark.parametrize("whole", [5, "x", [], True, {"resourceType": 5}, {"a": 1}, [stain()]])
@@ -227,7 +249,10 @@ def test_what_says_whose_it_is_must_be_readable_or_the_rest_does_not_count() -> 
 
 
 def test_both_roads_read_the_same_chart_alike() -> None:
-    fast, slow = decode_request(body(prefetch(*GOOD))), decode_request(body(prefetch(*GOOD, more=bundle([{"id": 3}]))))
+    fast, slow = (
+        decode_request(body(prefetch(*GOOD))),
+        decode_request(body(prefetch(*GOOD, more=bundle([{"id": 3}])))),
+    )
     assert fast.repaired == 0
     assert slow.repaired >= 1
     assert state(judge_bytes(fast)) == state(judge_bytes(slow)) == "negative"

@@ -29,9 +29,11 @@ def diagnosis(code: Resource | str, clinical: str | None = "active", **elements:
 
 IN_SCOPE = [
     ("Diffuse large B-cell lymphoma", "lbcl"), ("DLBCL", "lbcl"), ("High grade B-cell lymphoma", "lbcl"),
-    ("Primary mediastinal large B-cell lymphoma", "lbcl"), ("Follicular lymphoma", "fl"), ("Mantle cell lymphoma", "mcl"),
+    ("Primary mediastinal large B-cell lymphoma", "lbcl"), ("Follicular lymphoma", "fl"),
+    ("Mantle cell lymphoma", "mcl"),
     ("B-cell acute lymphoblastic leukemia", "b-all"), ("Transformed follicular lymphoma", "lbcl"),
-    (concept(None, (ICD10CM, "C83.38")), "lbcl"), (concept(None, (ICD10CM, "C8338")), "lbcl"), (concept(None, (ICD10CM, "c83.38")), "lbcl"),
+    (concept(None, (ICD10CM, "C83.38")), "lbcl"), (concept(None, (ICD10CM, "C8338")), "lbcl"),
+    (concept(None, (ICD10CM, "c83.38")), "lbcl"),
     (concept(None, (SNOMED, "277571004")), "b-all"),
 ]  # fmt: skip
 
@@ -41,7 +43,12 @@ def test_diseases_the_rules_cover(code: Resource | str, group: str) -> None:
     assert diagnosis(code)[:2] == (group, "in")
 
 
-OUTSIDE = ["Chronic lymphocytic leukemia", "Burkitt lymphoma", "Marginal zone lymphoma", "Richter transformation of CLL"]
+OUTSIDE = [
+    "Chronic lymphocytic leukemia",
+    "Burkitt lymphoma",
+    "Marginal zone lymphoma",
+    "Richter transformation of CLL",
+]
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
@@ -51,7 +58,9 @@ def test_diseases_outside_the_rules_are_lymphoid_all_the_same(name: str) -> None
     assert found == "cd19-unknown"
 
 
-@pytest.mark.parametrize("name", ["Acute myeloid leukemia", "Carcinoma of breast", "Type 2 diabetes", "Anaemia", "Iron deficiency"])
+@pytest.mark.parametrize(
+    "name", ["Acute myeloid leukemia", "Carcinoma of breast", "Type 2 diabetes", "Anaemia", "Iron deficiency"]
+)
 def test_other_diseases_are_no_lymphoid_malignancy(name: str) -> None:
     assert diagnosis(name)[2] == "no-lymphoid-malignancy"
 
@@ -68,7 +77,8 @@ def test_history_and_family_are_no_active_disease(code: Resource | str) -> None:
 
 def test_family_member_history_is_never_the_patient() -> None:
     relative = {
-        "resourceType": "FamilyMemberHistory", "id": "fh", "status": "completed", "patient": {"reference": "Patient/syn-1"},
+        "resourceType": "FamilyMemberHistory", "id": "fh", "status": "completed",
+        "patient": {"reference": "Patient/syn-1"},
         "relationship": {"text": "mother"}, "condition": [{"code": {"text": "Diffuse large B-cell lymphoma"}}],
     }  # fmt: skip
     made = judge(relative)
@@ -88,14 +98,19 @@ def test_doubted_entries_are_neither_yes_nor_no(verification: str) -> None:
     assert diagnosis("Diffuse large B-cell lymphoma", verification=verification)[2] == "insufficient-data"
 
 
-@pytest.mark.parametrize("name", ["Rule out DLBCL", "Suspected follicular lymphoma", "R/O lymphoma", "Possible mantle cell lymphoma"])
+@pytest.mark.parametrize(
+    "name",
+    ["Rule out DLBCL", "Suspected follicular lymphoma", "R/O lymphoma", "Possible mantle cell lymphoma"],
+)
 def test_doubt_in_words_counts_like_doubt_in_status(name: str) -> None:
     assert diagnosis(name)[2] == "insufficient-data"
 
 
 STATUS = [
-    ("relapse", "cd19-unknown"), ("recurrence", "cd19-unknown"), ("active", "no-relapse"), ("remission", "no-relapse"),
-    ("resolved", "no-relapse"), ("inactive", "no-relapse"), ("unknown", "no-relapse"), (None, "no-relapse"), (" Relapse ", "cd19-unknown"),
+    ("relapse", "cd19-unknown"), ("recurrence", "cd19-unknown"), ("active", "no-relapse"),
+    ("remission", "no-relapse"),
+    ("resolved", "no-relapse"), ("inactive", "no-relapse"), ("unknown", "no-relapse"), (None, "no-relapse"),
+    (" Relapse ", "cd19-unknown"),
 ]  # fmt: skip
 
 
@@ -119,15 +134,26 @@ def test_the_name_may_say_the_state(name: str, clinical: str, wanted: str | tupl
 
 @pytest.mark.parametrize("name", ["Relapsed diffuse large B-cell lymphoma", "Refractory DLBCL"])
 @pytest.mark.parametrize("recorded", [None, "2025", "2025-01"])
-def test_a_relapse_that_cannot_be_put_after_the_infusion_never_vanishes(name: str, recorded: str | None) -> None:
+def test_a_relapse_that_cannot_be_put_after_the_infusion_never_vanishes(
+    name: str, recorded: str | None
+) -> None:
     """It may be the relapse CAR T was given for: not counted as one after it, and shown (rules 11.11, invariant 4)."""
     made = judge(condition(name, "active", recordedDate=recorded), procedure(when="2025-01-10"))
     assert category(made) in ("insufficient-data", "no-relapse")
-    assert any(row.source and row.source.reference == "Condition/disease" for row in made.assessment.set_aside)
+    assert any(
+        row.source and row.source.reference == "Condition/disease" for row in made.assessment.set_aside
+    )
 
 
 def test_a_visit_diagnosis_says_nothing_of_relapse() -> None:
-    visit = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-category", "code": "encounter-diagnosis"}]}
+    visit = {
+        "coding": [
+            {
+                "system": "http://terminology.hl7.org/CodeSystem/condition-category",
+                "code": "encounter-diagnosis",
+            }
+        ]
+    }
     assert diagnosis("Relapsed DLBCL", "active", category=[visit])[2] == "no-relapse"
 
 
@@ -149,7 +175,9 @@ def test_the_onset_of_the_original_disease_dates_no_relapse() -> None:
 
 def test_conditions_are_weighed_together() -> None:
     made = judge(
-        condition("Follicular lymphoma", "active", id="a"), condition("Transformed follicular lymphoma", "relapse", id="b"), procedure()
+        condition("Follicular lymphoma", "active", id="a"),
+        condition("Transformed follicular lymphoma", "relapse", id="b"),
+        procedure(),
     )
     assert made.assessment.disease_group == "lbcl"
     assert (made.assessment.disease and made.assessment.disease.source.reference) == "Condition/b"
@@ -173,12 +201,15 @@ def test_t_lineage_is_not_b_all() -> None:
 
 
 def test_a_report_with_malignant_cells_names_the_disease_where_the_list_does_not() -> None:
-    made = judge(procedure(), report("Lymph node: diffuse large B-cell lymphoma, CD19 positive, CD20 positive."))
+    made = judge(
+        procedure(), report("Lymph node: diffuse large B-cell lymphoma, CD19 positive, CD20 positive.")
+    )
     assert outcomes(made)["lymphoid-malignancy"] == "HOLDS"
     assert category(made) == "cd19-positive"
 
 
-@pytest.mark.parametrize("words", ["No evidence of lymphoma.", "Lymphoma ruled out.", "Negative for lymphoma.", "Mother had lymphoma.",
+@pytest.mark.parametrize("words",
+["No evidence of lymphoma.", "Lymphoma ruled out.", "Negative for lymphoma.", "Mother had lymphoma.",
                                    "Rule out lymphoma.", "Reactive lymph node. No lymphoma seen."])  # fmt: skip
 def test_a_report_that_denies_or_asks_names_no_disease(words: str) -> None:
     assert category(judge(procedure(), report(words))) == "no-lymphoid-malignancy"

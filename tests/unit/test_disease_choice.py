@@ -30,13 +30,18 @@ CASES: list[tuple[list[ENTRY], tuple[str, str, str]]] = [
     ([(MM, "relapse"), (DLBCL, "active")], ("lbcl", "in", "Condition/c1")),
     ([(CLL, "active")], ("cll", "outside", "Condition/c0")),
     ([(CLL, "active"), (RICHTER, "relapse")], ("richter", "outside", "Condition/c1")),
-    ([(DLBCL, "active"), ("Primary mediastinal large B-cell lymphoma", "active")], ("lbcl", "in", "Condition/c1")),
+    (
+        [(DLBCL, "active"), ("Primary mediastinal large B-cell lymphoma", "active")],
+        ("lbcl", "in", "Condition/c1"),
+    ),
     ([("Acute myeloid leukemia", "active"), (DLBCL, "relapse")], ("lbcl", "in", "Condition/c1")),
     ([("Type 2 diabetes", "active")], ("", "", "")),
 ]
 
 
-@pytest.mark.parametrize(("entries", "wanted"), CASES, ids=[" + ".join(f"{n} {s}" for n, s in entries) for entries, _ in CASES])
+@pytest.mark.parametrize(
+    ("entries", "wanted"), CASES, ids=[" + ".join(f"{n} {s}" for n, s in entries) for entries, _ in CASES]
+)
 def test_choice(entries: list[ENTRY], wanted: tuple[str, str, str]) -> None:
     assert chosen(*entries) == wanted
 
@@ -52,5 +57,7 @@ def test_pmbcl_makes_its_own_options_fit() -> None:
 
 @pytest.mark.parametrize("status", ["refuted", "entered-in-error"])
 def test_a_refuted_entry_is_never_chosen(status: str) -> None:
-    told = judge(condition(MCL, "relapse", status, id="a"), condition(DLBCL, "active", id="b"), procedure()).assessment
+    told = judge(
+        condition(MCL, "relapse", status, id="a"), condition(DLBCL, "active", id="b"), procedure()
+    ).assessment
     assert told.disease_group == "lbcl"

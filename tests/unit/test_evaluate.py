@@ -79,13 +79,15 @@ def test_regions_come_as_asked() -> None:
 
 def test_a_time_without_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="zone"):
-        judge(*CHART, as_of=datetime(2026, 6, 1))  # noqa: DTZ001  the missing zone is the case
+        judge(*CHART, as_of=datetime(2026, 6, 1))
 
 
 @pytest.mark.parametrize(
     ("born", "day", "age"),
-    [("1960-05-05", date(2026, 5, 4), 65), ("1960-05-05", date(2026, 5, 5), 66), ("2008-02-29", date(2026, 2, 28), 17),
-     ("2008-02-29", date(2026, 3, 1), 18), ("1960-05", date(2026, 5, 15), None), ("1960-05", date(2026, 6, 1), 66), ("1960", date(2026, 6, 1), None),
+    [("1960-05-05", date(2026, 5, 4), 65), ("1960-05-05", date(2026, 5, 5), 66),
+    ("2008-02-29", date(2026, 2, 28), 17),
+     ("2008-02-29", date(2026, 3, 1), 18), ("1960-05", date(2026, 5, 15), None),
+     ("1960-05", date(2026, 6, 1), 66), ("1960", date(2026, 6, 1), None),
      ("1960", date(2026, 12, 31), 66), (None, date(2026, 6, 1), None), ("", date(2026, 6, 1), None)],
 )  # fmt: skip
 def test_age(born: str | None, day: date, age: int | None) -> None:
@@ -101,7 +103,9 @@ def test_no_patient_resource_is_no_age_and_no_failure() -> None:
 
 
 def test_the_patients_identity_is_for_display_only() -> None:
-    who = patient(name=[{"family": "Zztest", "given": ["Anna", "B"]}], identifier=[{"value": "SYN-1"}, {"system": "x"}])
+    who = patient(
+        name=[{"family": "Zztest", "given": ["Anna", "B"]}], identifier=[{"value": "SYN-1"}, {"system": "x"}]
+    )
     facts = judge(*CHART, patient=who).facts.patient
     assert (facts.name, facts.identifiers) == ("ZZTEST, Anna B", ("SYN-1",))
 
@@ -112,16 +116,24 @@ def test_names_of_any_form(name: Any) -> None:
 
 
 def test_remarks_are_unique_and_sorted() -> None:
-    told = judge(*CHART, stain("Negative", when="2024-01-01", id="old"), stain("Negative", when="2024-01-01", id="old")).assessment
+    told = judge(
+        *CHART, stain("Negative", when="2024-01-01", id="old"), stain("Negative", when="2024-01-01", id="old")
+    ).assessment
     rows = [(row.about, row.source.reference if row.source else "", row.reason) for row in told.set_aside]
     assert rows == sorted(set(rows))
 
 
 def test_a_thousand_values_are_read_in_a_fraction_of_a_second() -> None:
     """A guard against reading that grows with the square of the chart; the figures themselves are benchmarked."""
+
     def chart(size: int) -> bytes:
-        more = [observation("Sodium", {"valueQuantity": {"value": 140, "unit": "mmol/L"}}, id=f"n{n}") for n in range(size)]
-        notes = [observation("CD19", "Negative", specimen="Bone marrow", id=f"m{n}") for n in range(size // 20)]
+        more = [
+            observation("Sodium", {"valueQuantity": {"value": 140, "unit": "mmol/L"}}, id=f"n{n}")
+            for n in range(size)
+        ]
+        notes = [
+            observation("CD19", "Negative", specimen="Bone marrow", id=f"m{n}") for n in range(size // 20)
+        ]
         return body(prefetch(*CHART, *more, *notes))
 
     def cost(raw: bytes) -> float:
@@ -137,5 +149,9 @@ def test_a_thousand_values_are_read_in_a_fraction_of_a_second() -> None:
 
 
 def test_judging_at_the_edges_of_time_does_not_raise() -> None:
-    for moment in (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC), AS_OF + timedelta(days=1)):
+    for moment in (
+        datetime(1, 1, 2, tzinfo=UTC),
+        datetime(9999, 12, 30, tzinfo=UTC),
+        AS_OF + timedelta(days=1),
+    ):
         assert judge(*CHART, as_of=moment).assessment.trail

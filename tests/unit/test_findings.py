@@ -44,7 +44,8 @@ def judged(*resources: Resource) -> tuple[str, str]:
 
 @pytest.mark.parametrize(
     ("code", "wanted"),
-    [("268910001", ("no-relapse", "none")), ("359746009", ("no-relapse", "none")), ("709137006", ("no-relapse", "none")),
+    [("268910001", ("no-relapse", "none")), ("359746009", ("no-relapse", "none")),
+    ("709137006", ("no-relapse", "none")),
      ("271299001", ("cd19-unknown", "stated"))],
 )  # fmt: skip
 def test_trend_of_the_disease(code: str, wanted: tuple[str, str]) -> None:
@@ -70,11 +71,17 @@ def test_worsening_of_another_cancer_is_not_this_relapse() -> None:
     made = judge(*QUIET, other, focused)
     assert category(made) == "no-relapse"
     assert "focus" in codes_of(made, "set-aside")
-    assert judged(status(coded(SNOMED, "271299001"), note=[{"text": "Breast cancer progressing"}]))[0] == "no-relapse"
+    assert (
+        judged(status(coded(SNOMED, "271299001"), note=[{"text": "Breast cancer progressing"}]))[0]
+        == "no-relapse"
+    )
 
 
 def test_worsening_with_focus_on_the_lymphoma_counts() -> None:
-    assert judged(status(coded(SNOMED, "271299001"), focus=[{"reference": "Condition/disease"}]))[0] == "cd19-unknown"
+    assert (
+        judged(status(coded(SNOMED, "271299001"), focus=[{"reference": "Condition/disease"}]))[0]
+        == "cd19-unknown"
+    )
 
 
 CODES = [("C99728", "no-relapse"), ("C99747", "no-relapse"), ("C99748", "no-relapse"), ("C99749", "no-relapse"),
@@ -88,9 +95,12 @@ def test_deauville_by_code(code: str, wanted: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "wanted"),
-    [({"valueInteger": 5}, "cd19-unknown"), ({"valueInteger": 3}, "no-relapse"), ({"valueQuantity": {"value": 5}}, "cd19-unknown"),
-     ({"valueString": "5"}, "cd19-unknown"), ({"valueString": "Score 2"}, "no-relapse"), ({"valueInteger": 6}, "no-relapse"),
-     ({"valueInteger": 0}, "no-relapse"), ({"valueQuantity": {"value": 4.5}}, "no-relapse"), ({"valueString": "not applicable"}, "no-relapse")],
+    [({"valueInteger": 5}, "cd19-unknown"), ({"valueInteger": 3}, "no-relapse"),
+    ({"valueQuantity": {"value": 5}}, "cd19-unknown"),
+     ({"valueString": "5"}, "cd19-unknown"), ({"valueString": "Score 2"}, "no-relapse"),
+     ({"valueInteger": 6}, "no-relapse"),
+     ({"valueInteger": 0}, "no-relapse"), ({"valueQuantity": {"value": 4.5}}, "no-relapse"),
+     ({"valueString": "not applicable"}, "no-relapse")],
     ids=str,
 )  # fmt: skip
 def test_deauville_by_number_and_text(value: dict[str, Any], wanted: str) -> None:
@@ -99,15 +109,18 @@ def test_deauville_by_number_and_text(value: dict[str, Any], wanted: str) -> Non
 
 @pytest.mark.parametrize(
     ("note", "wanted"),
-    [("New and increasing uptake.", ("cd19-unknown", "suspected")), ("Increased in size.", ("cd19-unknown", "suspected")),
+    [("New and increasing uptake.", ("cd19-unknown", "suspected")),
+    ("Increased in size.", ("cd19-unknown", "suspected")),
      ("Decreased in size.", ("no-relapse", "none")), ("", ("no-relapse", "none"))],
 )  # fmt: skip
 def test_deauville_4_goes_with_the_change(note: str, wanted: tuple[str, str]) -> None:
     assert judged(deauville({"valueInteger": 4}, note=[{"text": note}])) == wanted
 
 
-def mrd(value: Any, when: str, id: str) -> Resource:
-    return observation("Minimal residual disease by flow", value, when, "Bone marrow aspirate", "Flow cytometry", id=id)
+def mrd(value: Any, when: str, name: str) -> Resource:
+    return observation(
+        "Minimal residual disease by flow", value, when, "Bone marrow aspirate", "Flow cytometry", id=id
+    )
 
 
 CLEAR = mrd("Negative", "2025-04-01", "mrd-1")
@@ -139,14 +152,20 @@ def test_mrd_in_lymphoma_is_no_relapse() -> None:
 @pytest.mark.parametrize(
     ("value", "negative"),
     [({"valueQuantity": {"value": 0.9, "unit": "%"}}, False), ({"valueQuantity": {"value": 0, "unit": "%"}}, True),
-     ({"valueQuantity": {"value": 0.01, "comparator": "<", "unit": "%"}}, True), ("Not detected", True), ("Detected", False)],
+     ({"valueQuantity": {"value": 0.01, "comparator": "<", "unit": "%"}}, True), ("Not detected", True),
+     ("Detected", False)],
     ids=str,
 )  # fmt: skip
 def test_mrd_percentage_is_burden_never_antigen_share(value: Any, negative: bool) -> None:
     made = judge(*BALL, mrd(value, "2025-04-01", "mrd-1"))
     assert not made.facts.antigens
-    assert [event.kind.value for event in made.facts.events] == ["mrd-negative" if negative else "mrd-positive"]
+    assert [event.kind.value for event in made.facts.events] == [
+        "mrd-negative" if negative else "mrd-positive"
+    ]
 
 
 def test_imaging_after_a_worsened_status_does_not_undo_it() -> None:
-    assert judged(status(coded(SNOMED, "271299001"), when="2025-09-20"), pet("Stable disease.", "2025-09-25"))[0] == "cd19-unknown"
+    assert (
+        judged(status(coded(SNOMED, "271299001"), when="2025-09-20"), pet("Stable disease.", "2025-09-25"))[0]
+        == "cd19-unknown"
+    )

@@ -38,7 +38,9 @@ def test_suspicion_asks_for_tissue() -> None:
     assert "tissue" in codes(judge(condition(clinical="active"), procedure(), pet("Deauville 5.")))
 
 
-@pytest.mark.parametrize("key", ["conditions", "procedures", "observations", "reports", "medicationAdministrations"])
+@pytest.mark.parametrize(
+    "key", ["conditions", "procedures", "observations", "reports", "medicationAdministrations"]
+)
 @pytest.mark.parametrize("value", [..., None, outcome()])
 def test_types_that_were_not_seen_are_named_with_the_reason(key: str, value: object) -> None:
     made = judge(condition(clinical="active"), procedure(), **{key: value})

@@ -1,4 +1,4 @@
-"""What is refused of a body before anything decodes it, and what is not (section 7.1 of the safety notes; hazard T-26)."""
+"""What is refused of a body before anything decodes it, and what is not (hazard T-26)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,18 @@ def test_brackets_that_never_close_are_refused(levels: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 200, "}" * 200, '{"a": [', r"\"[[[[", "\\", "\\\\\"[[[", "]]]]{{{{", "\u2028[[[", "é[[[", '"' + "[" * 70],
+    [
+        "[" * 200,
+        "}" * 200,
+        '{"a": [',
+        r"\"[[[[",
+        "\\",
+        '\\\\"[[[',
+        "]]]]{{{{",
+        "\u2028[[[",
+        "é[[[",
+        '"' + "[" * 70,
+    ],
 )
 def test_brackets_inside_strings_are_not_nesting(text: str) -> None:
     check_body(json.dumps({"conclusion": text, "x": [1]}).encode())
@@ -57,7 +68,9 @@ def test_deep_nesting_is_not_hidden_by_a_string() -> None:
     assert refusal(b'{"a":"]]]]","b":' + nested(70) + b"}") == "too-deep"
 
 
-@pytest.mark.parametrize("raw", [b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\xaf", b"\xe2\x82"])
+@pytest.mark.parametrize(
+    "raw", [b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\xaf", b"\xe2\x82"]
+)
 def test_bytes_that_are_not_utf8_are_refused_wherever_they_stand(raw: bytes) -> None:
     assert refusal(b'{"skipped":"' + raw + b'"}') == "not-utf8"
 

@@ -59,7 +59,8 @@ def test_every_place_of_a_text_is_read(place: str) -> None:
 
 def test_a_document_reference_is_read_like_a_report() -> None:
     document = {
-        "resourceType": "DocumentReference", "id": "doc", "status": "current", "type": {"text": "Surgical pathology report"},
+        "resourceType": "DocumentReference", "id": "doc", "status": "current",
+        "type": {"text": "Surgical pathology report"},
         "subject": {"reference": f"Patient/{PATIENT}"}, "date": "2025-09-21T00:00:00Z",
         "content": [{"attachment": {"contentType": "application/pdf", "url": "Binary/1", "title": "CD19 negative"}}],
     }  # fmt: skip
@@ -70,16 +71,22 @@ def test_a_document_reference_is_read_like_a_report() -> None:
 
 @pytest.mark.parametrize(
     "form",
-    [{"contentType": "application/pdf", "data": base64.b64encode(b"%PDF-1.4 CD19 negative").decode(), "title": "CD19 negative"},
+    [{"contentType": "application/pdf", "data": base64.b64encode(b"%PDF-1.4 CD19 negative").decode(),
+    "title": "CD19 negative"},
      {"contentType": "image/png", "data": "iVBORw0KGgo=", "title": "CD19 negative"}, {"title": "CD19 negative"},
-     {"contentType": "text/plain", "url": "Binary/1", "title": "CD19 negative"}, {"contentType": "text/plain", "data": "!!!", "title": "CD19 negative"},
-     {"contentType": "text/plain", "data": base64.b64encode(b"\x00\x01\x02\xff\xfe\xfd").decode(), "title": "CD19 negative"}],
+     {"contentType": "text/plain", "url": "Binary/1", "title": "CD19 negative"},
+     {"contentType": "text/plain", "data": "!!!", "title": "CD19 negative"},
+     {"contentType": "text/plain", "data": base64.b64encode(b"\x00\x01\x02\xff\xfe\xfd").decode(),
+     "title": "CD19 negative"}],
     ids=["pdf", "image", "nothing", "by address", "not base64", "not text"],
 )  # fmt: skip
 def test_what_is_not_read_is_named_and_its_title_is_no_result(form: Resource) -> None:
     made = relapsed(report(None, presentedForm=[form]))
     assert state(made) == "unknown"
-    assert any(row.code == "attachment" and "CD19 negative" in (row.source.quote if row.source else "") for row in made.assessment.unread)
+    assert any(
+        row.code == "attachment" and "CD19 negative" in (row.source.quote if row.source else "")
+        for row in made.assessment.unread
+    )
 
 
 @pytest.mark.parametrize("status", ["entered-in-error", "cancelled", "registered"])
@@ -110,12 +117,19 @@ def test_a_state_in_a_text_needs_malignant_cells(where: str | None, text: str, w
 
 
 def test_a_coded_result_goes_before_the_text_of_the_same_resource() -> None:
-    made = relapsed(stain("Negative", note=[{"text": "Tumour cells CD19 positive on review of outside slides."}]))
+    made = relapsed(
+        stain("Negative", note=[{"text": "Tumour cells CD19 positive on review of outside slides."}])
+    )
     assert len([one for one in made.facts.antigens if one.antigen.value == "CD19"]) == 1
 
 
 def test_parts_of_one_report_that_contradict_are_a_conflict() -> None:
-    made = relapsed(report("Lymphoma cells are CD19 negative.", presentedForm=attached("Lymphoma cells are CD19 positive.")["presentedForm"]))
+    made = relapsed(
+        report(
+            "Lymphoma cells are CD19 negative.",
+            presentedForm=attached("Lymphoma cells are CD19 positive.")["presentedForm"],
+        )
+    )
     assert state(made) == "unknown"
     assert made.assessment.conflicts
 
@@ -133,7 +147,11 @@ COURSE = [
     ("Stable disease.", "no-relapse", "none"),
     ("No evidence of relapse.", "no-relapse", "none"),
     ("No new lesions. No progression.", "no-relapse", "none"),
-    ("Relapse cannot be excluded.", ("no-relapse", "cd19-unknown", "insufficient-data"), ("none", "suspected")),
+    (
+        "Relapse cannot be excluded.",
+        ("no-relapse", "cd19-unknown", "insufficient-data"),
+        ("none", "suspected"),
+    ),
     ("History of relapse in 2023, now in complete remission.", "no-relapse", "none"),
     ("Indication: restaging, rule out relapse. Complete response.", "no-relapse", "none"),
 ]
@@ -144,7 +162,9 @@ def one_of(wanted: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(("text", "wanted", "confirmation"), COURSE)
-def test_what_imaging_says_of_the_course(text: str, wanted: str | tuple[str, ...], confirmation: str | tuple[str, ...]) -> None:
+def test_what_imaging_says_of_the_course(
+    text: str, wanted: str | tuple[str, ...], confirmation: str | tuple[str, ...]
+) -> None:
     made = judge(*QUIET, pet(text))
     assert category(made) in one_of(wanted)
     assert made.assessment.confirmation.value in one_of(confirmation)
@@ -184,7 +204,10 @@ def test_a_new_t_cell_malignancy_is_a_branch_of_its_own() -> None:
 
 
 LINEAGE = [
-    ("Acute myeloid leukemia. Blasts express CD33, CD13, MPO; CD19 negative. Lineage switch.", "lineage-switch"),
+    (
+        "Acute myeloid leukemia. Blasts express CD33, CD13, MPO; CD19 negative. Lineage switch.",
+        "lineage-switch",
+    ),
     ("Lineage switch to myeloid phenotype.", "lineage-switch"),
     ("Mixed phenotype acute leukemia, B/myeloid. Blasts CD19 dim, MPO positive.", "lineage-switch"),
     ("B lymphoblasts, CD19 negative, CD22 positive. No evidence of lineage switch.", "cd19-negative"),
@@ -210,7 +233,8 @@ def test_hostile_text_never_makes_a_firm_state(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Lymfoomcellen zijn CD19 negatief.", "リンパ腫細胞はCD19陰性。", "Клетки лимфомы CD19 отрицательны.", "Biopsien viser lymfom. Cellerne er CD19 negative, men de er ikke blevet undersøgt for CD22.",
+    ["Lymfoomcellen zijn CD19 negatief.", "リンパ腫細胞はCD19陰性。", "Клетки лимфомы CD19 отрицательны.",
+    "Biopsien viser lymfom. Cellerne er CD19 negative, men de er ikke blevet undersøgt for CD22.",
      "Biyopside lenfoma hücreleri görüldü. Bu hücreler CD19 negatif ve CD20 pozitif olarak izlendi."],
 )  # fmt: skip
 def test_other_languages_are_unknown_never_guessed_as_english(text: str) -> None:

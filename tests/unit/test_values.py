@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from builders import (
-    INTERPRETATION,
     LOINC,
     SNOMED,
     UCUM,
@@ -39,7 +38,8 @@ def coded(system: str, code: str) -> dict[str, Any]:
 
 
 CODES = [
-    (LOINC, "LA6576-8", POSITIVE), (LOINC, "LA6577-6", NEGATIVE), (LOINC, "LA9633-4", POSITIVE), (LOINC, "LA9634-2", NEGATIVE),
+    (LOINC, "LA6576-8", POSITIVE), (LOINC, "LA6577-6", NEGATIVE), (LOINC, "LA9633-4", POSITIVE),
+    (LOINC, "LA9634-2", NEGATIVE),
     (SNOMED, "10828004", POSITIVE), (SNOMED, "260385009", NEGATIVE), (SNOMED, "260373001", POSITIVE),
     (SNOMED, "260415000", NEGATIVE), (SNOMED, "52101004", POSITIVE), (SNOMED, "2667000", NEGATIVE),
     (SNOMED, "82334004", UNKNOWN), (SNOMED, "42425007", UNKNOWN), (SNOMED, "260408008", LOW),
@@ -85,10 +85,14 @@ def test_weak_beside_positive_is_low(value: str, flag: str) -> None:
 
 
 WORDS = [
-    ("Positive", POSITIVE), ("POSITIVE", POSITIVE), ("positive.", POSITIVE), ("Negative", NEGATIVE), ("negative ", NEGATIVE),
-    ("Not detected", NEGATIVE), ("Detected", POSITIVE), ("Dim", LOW), ("Weakly positive", LOW), ("Partially positive", LOW),
-    ("Heterogeneous", LOW), ("Dim/partial", LOW), ("Subset positive", LOW), ("Equivocal", UNKNOWN), ("Indeterminate", UNKNOWN),
-    ("Not performed", UNKNOWN), ("Pending", UNKNOWN), ("See report", UNKNOWN), ("See comment", UNKNOWN), ("Insufficient", UNKNOWN),
+    ("Positive", POSITIVE), ("POSITIVE", POSITIVE), ("positive.", POSITIVE), ("Negative", NEGATIVE),
+    ("negative ", NEGATIVE),
+    ("Not detected", NEGATIVE), ("Detected", POSITIVE), ("Dim", LOW), ("Weakly positive", LOW),
+    ("Partially positive", LOW),
+    ("Heterogeneous", LOW), ("Dim/partial", LOW), ("Subset positive", LOW), ("Equivocal", UNKNOWN),
+    ("Indeterminate", UNKNOWN),
+    ("Not performed", UNKNOWN), ("Pending", UNKNOWN), ("See report", UNKNOWN), ("See comment", UNKNOWN),
+    ("Insufficient", UNKNOWN),
     ("Abnormal", UNKNOWN), ("Normal", UNKNOWN), ("", UNKNOWN), ("?", UNKNOWN), ("Quantity not sufficient", UNKNOWN),
     ("Cannot be assessed", UNKNOWN),
 ]  # fmt: skip
@@ -102,8 +106,10 @@ def test_words(word: str, wanted: str, form: str) -> None:
 
 
 BANDS = [
-    (100, POSITIVE), (95, POSITIVE), (80, POSITIVE), (80.0, POSITIVE), (79.9, LOW), (40, LOW), (5, LOW), (5.0, LOW), (4.99, NEGATIVE),
-    (4, NEGATIVE), (0.5, NEGATIVE), (0, NEGATIVE), (-1, UNKNOWN), (101, UNKNOWN), (1000, UNKNOWN), ("85", POSITIVE), ("2,5", NEGATIVE),
+    (100, POSITIVE), (95, POSITIVE), (80, POSITIVE), (80.0, POSITIVE), (79.9, LOW), (40, LOW), (5, LOW),
+    (5.0, LOW), (4.99, NEGATIVE),
+    (4, NEGATIVE), (0.5, NEGATIVE), (0, NEGATIVE), (-1, UNKNOWN), (101, UNKNOWN), (1000, UNKNOWN),
+    ("85", POSITIVE), ("2,5", NEGATIVE),
     ("12,5", LOW), ("many", UNKNOWN),
 ]  # fmt: skip
 
@@ -116,8 +122,10 @@ def test_bands_of_a_share(number: Any, wanted: str) -> None:
 
 
 COMPARED = [
-    ("<", 1, NEGATIVE), ("<", 5, NEGATIVE), ("<=", 5, LOW), ("<", 10, LOW), ("<", 90, LOW), (">", 95, POSITIVE), (">", 80, POSITIVE),
-    (">=", 80, POSITIVE), (">", 79, LOW), (">", 50, LOW), (">=", 5, LOW), ("<=", 4, NEGATIVE), (">", 0, LOW), ("<", 100, LOW),
+    ("<", 1, NEGATIVE), ("<", 5, NEGATIVE), ("<=", 5, LOW), ("<", 10, LOW), ("<", 90, LOW), (">", 95, POSITIVE),
+    (">", 80, POSITIVE),
+    (">=", 80, POSITIVE), (">", 79, LOW), (">", 50, LOW), (">=", 5, LOW), ("<=", 4, NEGATIVE), (">", 0, LOW),
+    ("<", 100, LOW),
 ]  # fmt: skip
 
 
@@ -135,8 +143,10 @@ def test_a_comparator_that_is_not_known_never_makes_a_number_firm(comparator: st
     ("unit", "code", "number", "wanted"),
     [
         ("%", "%", 90, POSITIVE), ("%", None, 90, POSITIVE), ("PCT", None, 90, POSITIVE), ("PCT", None, 3, NEGATIVE),
-        ("percent", None, 3, NEGATIVE), ("% of blasts", "%", 30, LOW), ("1", "1", 0.9, POSITIVE), ("1", "1", 0.02, NEGATIVE),
-        ("1", "1", 0.4, LOW), ("1", "1", 1, POSITIVE), ("1", "1", 0, NEGATIVE), ("", None, 90, UNKNOWN), ("", None, 0.9, UNKNOWN),
+        ("percent", None, 3, NEGATIVE), ("% of blasts", "%", 30, LOW), ("1", "1", 0.9, POSITIVE),
+        ("1", "1", 0.02, NEGATIVE),
+        ("1", "1", 0.4, LOW), ("1", "1", 1, POSITIVE), ("1", "1", 0, NEGATIVE), ("", None, 90, UNKNOWN),
+        ("", None, 0.9, UNKNOWN),
         ("MFI", None, 90, UNKNOWN), ("molecules/cell", None, 2500, UNKNOWN), ("{MESF}", "{MESF}", 3, UNKNOWN),
         ("ABC", None, 3, UNKNOWN), ("mg/dL", "mg/dL", 3, UNKNOWN), ("ratio", None, 3, UNKNOWN),
     ],
@@ -151,7 +161,15 @@ def test_a_unit_of_one_beyond_one_is_no_fraction(number: float) -> None:
     assert read(percent(number, None, "1", "1")) != NEGATIVE or number < 5
 
 
-RANGES = [((0, 2), NEGATIVE), ((0, 10), LOW), ((10, 30), LOW), ((60, 90), LOW), ((80, 100), POSITIVE), ((0, 100), LOW), ((2, 80), LOW)]
+RANGES = [
+    ((0, 2), NEGATIVE),
+    ((0, 10), LOW),
+    ((10, 30), LOW),
+    ((60, 90), LOW),
+    ((80, 100), POSITIVE),
+    ((0, 100), LOW),
+    ((2, 80), LOW),
+]
 
 
 @pytest.mark.parametrize(("ends", "wanted"), RANGES)
@@ -164,12 +182,24 @@ def test_half_a_range_gives_no_firm_state() -> None:
     assert read({"valueRange": {"low": {"value": 90, "unit": "%"}}}) in (UNKNOWN, LOW)
 
 
-@pytest.mark.parametrize(("top", "bottom", "wanted"), [(90, 100, POSITIVE), (1, 100, NEGATIVE), (30, 60, LOW), (1, 0, UNKNOWN)])
+@pytest.mark.parametrize(
+    ("top", "bottom", "wanted"), [(90, 100, POSITIVE), (1, 100, NEGATIVE), (30, 60, LOW), (1, 0, UNKNOWN)]
+)
 def test_ratios(top: float, bottom: float, wanted: str) -> None:
     assert read({"valueRatio": {"numerator": {"value": top}, "denominator": {"value": bottom}}}) == wanted
 
 
-H_SCORES = [(300, POSITIVE), (150, POSITIVE), (149, LOW), (40, LOW), (5, LOW), (4, NEGATIVE), (0, NEGATIVE), (301, UNKNOWN), (-1, UNKNOWN)]
+H_SCORES = [
+    (300, POSITIVE),
+    (150, POSITIVE),
+    (149, LOW),
+    (40, LOW),
+    (5, LOW),
+    (4, NEGATIVE),
+    (0, NEGATIVE),
+    (301, UNKNOWN),
+    (-1, UNKNOWN),
+]
 
 
 @pytest.mark.parametrize(("number", "wanted"), H_SCORES)
@@ -178,12 +208,16 @@ def test_h_scores(number: float, wanted: str) -> None:
     assert state(relapsed(stain(value))) == wanted
 
 
-@pytest.mark.parametrize("value", [{"valueInteger": 1}, {"valueInteger": 90}, {"valueBoolean": True}, {"valueBoolean": False}])
+@pytest.mark.parametrize(
+    "value", [{"valueInteger": 1}, {"valueInteger": 90}, {"valueBoolean": True}, {"valueBoolean": False}]
+)
 def test_bare_numbers_and_flags_are_not_firm_without_unit(value: dict[str, Any]) -> None:
     assert read(value) == UNKNOWN
 
 
-@pytest.mark.parametrize("value", [{}, {"dataAbsentReason": concept("not performed")}, {"valueQuantity": {}}, {"valueQuantity": 5}])
+@pytest.mark.parametrize(
+    "value", [{}, {"dataAbsentReason": concept("not performed")}, {"valueQuantity": {}}, {"valueQuantity": 5}]
+)
 def test_no_value_is_no_state(value: dict[str, Any]) -> None:
     assert read(value) == UNKNOWN
 
@@ -204,7 +238,9 @@ def test_bands_switched_off_leave_a_number_unknown_and_shown() -> None:
     made = relapsed(flow(percent(2)), using=without)
     assert state(made) == UNKNOWN
     assert [result.percent for result in made.facts.antigens] == ["2 %"]
-    assert state(relapsed(stain({"valueQuantity": {"value": 0, "unit": "H-score"}}), using=without)) == UNKNOWN
+    assert (
+        state(relapsed(stain({"valueQuantity": {"value": 0, "unit": "H-score"}}), using=without)) == UNKNOWN
+    )
 
 
 def test_a_sites_own_band_is_followed() -> None:
@@ -240,7 +276,17 @@ def test_a_comparator_is_firm_only_where_the_whole_open_range_is(number: float, 
 
 @pytest.mark.parametrize(
     ("value", "number"),
-    [(5, 5.0), (5.5, 5.5), ("5", 5.0), ("5.5", 5.5), ("5,5", 5.5), (" 5 ", 5.0), ("", None), ("x", None), (None, None)],
+    [
+        (5, 5.0),
+        (5.5, 5.5),
+        ("5", 5.0),
+        ("5.5", 5.5),
+        ("5,5", 5.5),
+        (" 5 ", 5.0),
+        ("", None),
+        ("x", None),
+        (None, None),
+    ],
 )
 def test_numbers(value: Any, number: float | None) -> None:
     assert number_of(value) == number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ ROUTES = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def expected(case: str) -> dict[str, Any]:
     loaded = json.loads((HERE / case / "expected.json").read_text("utf-8"))
     assert isinstance(loaded, dict)
@@ -102,7 +102,9 @@ def rekeyed(given: dict[str, Any]) -> dict[str, Any] | None:
         matches = [entry for entry in entries if (entry.get("search") or {}).get("mode", "match") == "match"]
         if any(link.get("relation") == "next" for link in value.get("link", ())):
             return None
-        if value.get("total", len(matches)) > len(matches) or any("resource" not in entry for entry in entries):
+        if value.get("total", len(matches)) > len(matches) or any(
+            "resource" not in entry for entry in entries
+        ):
             return None
         for entry in entries:
             resource = entry["resource"]
