@@ -119,7 +119,7 @@ def test_deauville_4_goes_with_the_change(note: str, wanted: tuple[str, str]) ->
 
 def mrd(value: Any, when: str, name: str) -> Resource:
     return observation(
-        "Minimal residual disease by flow", value, when, "Bone marrow aspirate", "Flow cytometry", id=id
+        "Minimal residual disease by flow", value, when, "Bone marrow aspirate", "Flow cytometry", id=name
     )
 
 
