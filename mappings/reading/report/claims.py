@@ -37,7 +37,7 @@ def read_sentence(sentence: Sentence, story: Story) -> None:
         sentence.section = ""
     tokens = sentence.tokens
     settle_old_names(tokens, story.words)
-    name_cells(tokens, story.large)
+    name_cells(tokens, story.large, story.small_disease)
     mark_references(tokens)
     if story.legend:
         apply_legend(tokens, story.legend)

@@ -50,13 +50,13 @@ def settle_mode(pair: Pair, claim: Claim, sentence: Sentence, kinds: set[str], g
         or ({t.kind for t in sentence.tokens} & {"nonefound"} and claim.pop == "mal")
     ):
         claim.value, claim.reason = "unk", "no-malignancy"
-    elif pair.token.sign and claim.pop != "mal" and _share_of_all(pair, sentence):
+    elif claim.pop != "mal" and _share_of_all(pair, sentence):
         claim.value, claim.reason = "unk", "count"
     elif pair.token.sign and _selecting(pair, sentence):
         claim.value, claim.reason, claim.mention = "unk", "panel", True
     elif "artefact" in kinds or _failing_control(pair, sentence):
         claim.value, claim.reason, claim.strong = "unk", "artefact", True
-    elif "hedge" in kinds:
+    elif "hedge" in kinds or sentence.tokens[-1].text == "?":
         claim.value, claim.reason = "unk", "hedged"
     elif "count" in kinds and not any(v.kind == "sign" for v in pair.values):
         claim.value, claim.reason = "unk", "count"
@@ -65,6 +65,8 @@ def settle_mode(pair: Pair, claim: Claim, sentence: Sentence, kinds: set[str], g
         and not pair.token.sign
     ):
         claim.value, claim.reason = "unk", "gene"
+    elif any(t.kind == "trial" for t in sentence.tokens):
+        claim.value, claim.reason, claim.mention = "unk", "therapy", True
     elif (any(t.kind == "cond" for t in sentence.tokens[: pair.index]) and not pair.token.sign) or (
         sentence.section in ("plan",) and (pair.listed or all(v.kind == "wpos" for v in pair.values))
     ):

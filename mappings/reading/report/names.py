@@ -59,6 +59,8 @@ def _name_only(tokens: list[Token], index: int, token: Token) -> str:
             return "clone"
     if token.sub == "anti!":
         return "therapy"
+    if token.sign == "neg" and _shared_suffix(tokens, index):
+        return "therapy"
     if token.sign:
         return ""
     while at < len(tokens) and at < index + 9:
@@ -101,3 +103,14 @@ def _name_only(tokens: list[Token], index: int, token: Token) -> str:
     if back >= 1 and tokens[back].kind in ("w", "prep") and tokens[back - 1].kind == "gene":
         return "gene"
     return ""
+
+
+def _shared_suffix(tokens: list[Token], index: int) -> bool:
+    """"CD19-, CD20- and CD22-targeted": the dash belongs to a word that follows the list."""
+    for at in range(index + 1, min(len(tokens), index + 12)):
+        token = tokens[at]
+        if token.kind == "therapy" and token.text.startswith(("target", "direct", "gericht", "dirig", "diret")):
+            return True
+        if token.kind not in ("m", "and") and token.text not in (",", "/"):
+            return False
+    return False

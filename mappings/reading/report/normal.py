@@ -76,6 +76,7 @@ _DOTTED_CD = re.compile(r"\bC\.[ ]?D\.[ ]?(?=\d)", re.IGNORECASE)
 _STRUCK = re.compile(r"<(s|del|strike)>[^<>]{0,200}</(?:s|del|strike)>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n(?:[ \t\r]{0,40}\n)+")
 _SINGLE = re.compile(r"[^\n\r]\r?\n[^\n\r]")
+_JOINED = re.compile(r"(?<=[A-Za-z])_(?=[A-Za-z])")
 _OPTION = re.compile(
     r"<option(?![^<>]{0,80}\b(?:selected|checked))[^<>]{0,80}>[^<>]{0,80}</option>|<option[^<>]{0,80}>[^<>\w]{0,6}(?:choose|select)[^<>]{0,30}</option>",
     re.IGNORECASE,
@@ -185,6 +186,7 @@ def normalise(text: str, wrap_words: frozenset[str]) -> Plain:
         (True, _PAGE, lambda m: " "),
         ("-" in text, _WRAPPED_WORD, join),
         ("\n" in text, _CUT_WORD, lambda m: m.group(1)),
+        ("_" in text, _JOINED, lambda m: " "),
         (True, _DOTTED_CD, lambda m: "CD"),
         (True, _CD, lambda m: m.group(1)),
         (True, _CHAIN, _chain),

@@ -20,9 +20,10 @@ OPERATORS = {"op_pos": "pos", "wpos": "pos", "op_neg": "neg", "op_low": "low"}
 POPULATIONS = ("mal", "norm", "dx")
 _FLIP = {"pos": "neg", "neg": "pos", "low": "unk", "unk": "unk"}
 _LOSS = ("lo", "perd", "pert", "pérd", "verl", "absen", "lack", "mangel", "sin")
-_NEITHER = frozenset(("neither", "nor", "weder", "noch", "ni", "né"))
+_NEITHER = frozenset(("none of", "neither", "nor", "weder", "noch", "ni", "né"))
 _HARD = (";", "but")
 COMPARING = frozenset(("than", "as", "below", "like", "on", "of", "with", "to"))
+_STATED = frozenset(("expression", "membrane", "reactivity", "signal", ",", ";", ".", ")", "any", "färbung"))
 _NOUNS = frozenset(
     (
         "cells",
@@ -285,6 +286,8 @@ def _prefix(gap: _Gap, carried: list[Value], place: int) -> tuple[list[Value], l
                 state, negator = _FLIP[state], -1
             if carried and carried[0].kind == "neither" and kind in ("op_pos", "wpos"):
                 continue
+            if _denied_before(carried, gap, index) and state == "pos":
+                continue
             low = [v for v in fresh if v.state == "low" and index - v.index <= 2 and state == "pos"]
             carried = [
                 Value(
@@ -308,6 +311,12 @@ def _prefix(gap: _Gap, carried: list[Value], place: int) -> tuple[list[Value], l
         if kind in ("compare", "pct", "num") or token.text in (",", ";"):
             negator = -1
     return carried, fresh, excepting, negator
+
+
+def _denied_before(carried: list[Value], gap: _Gap, index: int) -> bool:
+    """Whether a denial stands just before this operator: "without surface expression of"."""
+    own = bool(carried) and carried[0].state == "neg" and carried[0].index >= gap.tokens[0][0]
+    return own and index - carried[0].index <= 3
 
 
 def _suffix(gap: _Gap) -> list[Value]:
@@ -351,7 +360,9 @@ def _suffix(gap: _Gap) -> list[Value]:
             negator = index
         elif _is_value(token) or kind in ("op_neg", "op_low", "op_pos"):
             state = token.val or VALUES.get(kind) or OPERATORS[kind]
-            if kind == "op_pos" or (kind == "op_low" and token.text.split()[-1] != "missing"):
+            following = [t for _, t in tokens[at + 1 : at + 3]]
+            stated = not following or following[0].kind in ("intensity_word", "prep", "surface") or following[0].text in _STATED
+            if kind == "op_pos" or (kind in ("op_neg", "op_low") and not stated):
                 continue
             if negator >= 0 and index - negator <= 3:
                 state = "unk" if state == "neg" and not token.text.startswith(_LOSS) else _FLIP[state]
@@ -451,6 +462,8 @@ def _assign(
             else:
                 pair.values.append(Value("neg", negator, "negator", "", "prefix"))
                 pair.values += [v for v in values if v.state == "unk"]
+        elif carried and carried[0].kind == "neither" and values and all(v.state == "pos" for v in values):
+            pair.values += carried
         elif values and len(run) == 1 and _contradicts(values, carried, before):
             pair.values.append(Value("unk", values[0].index, "openw", values[0].pop))
         elif values:

@@ -8,7 +8,7 @@ from mappings.reading.report.tokens import Token
 from mappings.reading.report.words import Words
 
 
-def name_cells(tokens: list[Token], large: bool) -> None:
+def name_cells(tokens: list[Token], large: bool, small_disease: bool) -> None:
     """A bare "B cells" takes its meaning from the words before it: clonal, large, kappa; else it stays open."""
     for index, token in enumerate(tokens):
         if token.kind not in ("cells", "small"):
@@ -16,15 +16,16 @@ def name_cells(tokens: list[Token], large: bool) -> None:
         if token.kind == "small":
             if index + 1 < len(tokens) and tokens[index + 1].kind == "beside":
                 large = True
-            token.kind = "norm" if large else "mal"
+            token.kind = "mal" if small_disease and not large else "norm"
             around = {t.kind for t in tokens[max(0, index - 3) : index]}
             behind = {t.text for t in tokens[index + 1 : index + 7]}
             if behind & {"polytypic", "polyclonal", "reactive", "edge", "rim"} or {
                 t.text for t in tokens[max(0, index - 2) : index]
             } & {"few", "rare", "scattered", "residual", "occasional"}:
                 token.kind = "norm"
-            if "mal" not in around:
-                continue
+            elif "mal" in around:
+                token.kind = "mal"
+            continue
         for before in reversed(tokens[max(0, index - 4) : index]):
             if before.kind in ("mal", "norm"):
                 token.kind = before.kind

@@ -19,6 +19,8 @@ _METHODS = {"flow": Method.FLOW, "ihc": Method.IHC}
 
 def malignancy_of(story: Story) -> str:
     """Whether the report says that malignant cells are in this specimen: present, absent or not-stated."""
+    if story.undetermined and not any(c.section in ("conclusion", "correction") for c in story.claims):
+        return "absent"
     cells = [p for p in story.present if p[2]]
     if story.absent:
         return (
@@ -38,7 +40,8 @@ def resolve(
     mentions = story.mentions.get(antigen.value, [])
     if not claims and not mentions:
         return None
-    usable = [
+    voided = [c for c in claims if c.strong and c.reason == "withdrawn" and (c.past or c.pop == "norm")]
+    usable = voided + [
         c for c in claims if not c.past and c.pop != "norm" and not c.mention and c.section not in _SILENT
     ]
     if malignancy == "absent":
@@ -79,7 +82,9 @@ def _settle(definite: list[Claim], unknown: list[Claim], story: Story) -> tuple[
         later = [
             c
             for c in definite
-            if c.order > strong[-1].order and (c.corrects or strong[-1].reason in ("withdrawn", "artefact"))
+            if c.order > strong[-1].order
+            and c.section != "original"
+            and (c.corrects or strong[-1].reason in ("withdrawn", "artefact"))
         ]
         if not later:
             return [], strong[-1].reason
@@ -88,6 +93,8 @@ def _settle(definite: list[Claim], unknown: list[Claim], story: Story) -> tuple[
         last = corrected[-1]
         definite = [c for c in corrected if c.line == last.line and c.value == last.value] or [last]
     values = {c.value for c in definite}
+    if len(values) > 1 and story.two and not strong:
+        return definite, ""
     if len(values) == 1:
         hedged = [c for c in unknown if c.reason == "hedged" and c.order > definite[-1].order]
         return (
@@ -110,9 +117,6 @@ def _settle(definite: list[Claim], unknown: list[Claim], story: Story) -> tuple[
     now = [c for c in definite if c.current]
     if now and len({c.value for c in now}) == 1:
         return now, ""
-    named = [c for c in definite if c.pop == "mal"]
-    if named and len({c.value for c in named}) == 1 and len(named) < len(definite):
-        return named, ""
     return [], "discordant"
 
 

@@ -37,7 +37,7 @@ def sentences_of(tokens: list[Token], lines: list[Line], text: str, words: Words
         elif (
             token.text == "?"
             and index
-            and tokens[index - 1].kind not in ("m", "w")
+            and tokens[index - 1].kind != "m"
             and text[token.end : token.end + 1] == " "
             and text[token.end + 1 : token.end + 2].isupper()
         ):

@@ -146,6 +146,9 @@ def _number(pair: Pair, claim: Claim, sentence: Sentence, story: Story) -> None:
 def _later(later: list[Value], values: list[Value], claim: Claim, sentence: Sentence) -> bool:
     """A second value after "but" or ";": now against then, method against method, or two populations."""
     first, second = values[0].state, later[0].state
+    if second == "unk" and later[0].kind in ("failed", "openw", "mask"):
+        claim.value, claim.reason, claim.strong = "unk", "failed", True
+        return True
     if (first, second) == ("pos", "low"):
         claim.value = "low"
         return True

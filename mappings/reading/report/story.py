@@ -42,6 +42,9 @@ class Story:
     last: list[Claim] = field(default_factory=list)
     two: bool = False
     specimen: str = ""
+    undetermined: bool = False
+    small_disease: bool = False
+    header_past: bool = False
     old_lines: frozenset[int] = frozenset()
     newest_lines: frozenset[int] = frozenset()
     mrd: str = ""

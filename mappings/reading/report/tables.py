@@ -24,6 +24,7 @@ _MONTHS = re.compile(
 _MARK = re.compile(r"\((?:\d|\*)\)$|\*{1,2}$|[¹²³†‡]$")
 _TICK = re.compile(r"[(\[][ ]{0,3}[xX✓✔]?[ ]{0,3}[)\]]|[☐☑☒✓✔xX□■]|")
 _TICKED = re.compile(r"[(\[][ ]?[xX✓✔][ ]?[)\]]|[☑☒✓✔xX■]")
+_COUNTS = re.compile(r"/[uµμ]l\b|\babs\b|cells/|10\^?9/l|\bsubsets?\b", re.IGNORECASE)
 _MARKER_CELL = re.compile(
     r"[^\w]{0,4}(?:\d{1,2}[.)] )?(?:anti-|s|c|cy|m)?CD(\d{1,3})[a-zA-Z]{0,2}(?!\d)", re.IGNORECASE
 )
@@ -117,6 +118,9 @@ def _block(
 ) -> None:
     block = _marker_first(block)
     marked = [bool(_is_marker(cells[0])) for _, _, cells in block]
+    if any(_COUNTS.search(" ".join(c.text for c in cells)) for _, _, cells in block[:3]):
+        _counted(block, words, out)
+        return
     wide = [
         sum(1 for c in cells[1:] if _BARE.fullmatch(c.text))
         if not any(_is_marker(c) and not _BARE.fullmatch(c.text) for c in cells[1:])
@@ -131,7 +135,8 @@ def _block(
     top = marked.index(True)
     if top == 0:
         return
-    headed = next((i for i in reversed(range(top)) if not any(_DATA.fullmatch(c.text) for c in block[i][2])), top - 1)
+    heads = [i for i in reversed(range(top)) if not any(_DATA.fullmatch(c.text) for c in block[i][2])]
+    headed = next((i for i in heads if _telling(block[i][2], words)), heads[0] if heads else top - 1)
     block = [block[headed], *block[top:]]
     top = 1
     head = block[top - 1][2]
@@ -174,6 +179,23 @@ def _marker_first(block: list[tuple[int, str, list[Cell]]]) -> list[tuple[int, s
                 for offset, line, cells in block
             ]
     return block
+
+
+def _counted(block: list[tuple[int, str, list[Cell]]], words: Words, out: TableReading) -> None:
+    """A table of cell counts names antigens but says nothing of the tumour (rules 4)."""
+    for offset, line, cells in block:
+        antigen = words.numbers.get(_is_marker(cells[0]), "")
+        if _is_marker(cells[0]):
+            out.used.append((offset, offset + len(line)))
+        if antigen:
+            out.claims.append(
+                Claim(antigen, "unk", cells[0].start, cells[0].end, reason="count", order=cells[0].start, mention=True)
+            )
+
+
+def _telling(cells: list[Cell], words: Words) -> bool:
+    """Whether a row reads like a head: at least one cell whose role is known and that is no mere diagnosis."""
+    return any(_column(c, words).role not in ("", "marker") and words.table.get(c.text.lower()) != "dx" for c in cells[1:])
 
 
 def _rows(
@@ -495,8 +517,7 @@ def _cell_tokens(tokens: list[Token], policy: Policy, text: str) -> tuple[str, s
     for token in tokens[1:]:
         kind = token.kind
         if (
-            kind == "correction"
-            and token is tokens[1]
+            token is tokens[1]
             and token.text.startswith("repeat")
             and len(tokens) > 2
         ):

@@ -41,6 +41,8 @@ def carry_time(sentence: Sentence, story: Story, made: bool) -> None:
     """A heading line that names an outside, older or other person's result rules the lines under it."""
     tokens = sentence.tokens
     kinds = {t.kind for t in tokens}
+    if sentence.first and not sentence.indent:
+        story.header_past = not made and "history" in kinds and "current" not in kinds and len(tokens) <= 12
     if kinds & {"current", "agree"} or (
         sentence.section and sentence.section != "history" and sentence.first
     ):
@@ -59,7 +61,7 @@ def carry_value(sentence: Sentence, story: Story, marked: bool) -> None:
         return
     story.carried_value = ""
     tokens = sentence.tokens
-    if tokens[-1].text == ":" and len(tokens) <= 6:
+    if tokens[-1].text == ":" and len(tokens) <= 14:
         states = {t.val or _CARRIED[t.kind] for t in tokens if t.kind in _CARRIED}
         if states and not any(t.kind in ("norm", "history", "negator") for t in tokens):
             story.carried_value = (
@@ -101,6 +103,9 @@ def times_of(sentence: Sentence, story: Story) -> dict[int, str]:
     seen_marker = False
     comparing = sentence.line in story.newest_lines
     deep = 0
+    frozen = sentence.section == "history" and sentence.first
+    if story.header_past and sentence.indent:
+        running = "past"
     for token, group in zip(sentence.tokens, sentence.groups, strict=True):
         if token.text == "(":
             deep += 1
@@ -122,7 +127,7 @@ def times_of(sentence: Sentence, story: Story) -> dict[int, str]:
             out[group] = "past"
             if not seen_marker:
                 running = "past"
-        elif kind in ("current", "agree"):
+        elif kind in ("current", "agree") and not frozen:
             comparing = comparing or token.text.startswith("unchanged")
             if out.get(group) != "past" or kind == "current":
                 out[group] = "now"

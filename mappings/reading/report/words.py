@@ -50,6 +50,7 @@ class Words:
     glued: Mapping[str, str]
     prefilter: re.Pattern[str]
     prior_heads: frozenset[str]
+    small_dx: tuple[str, ...]
     question_openers: frozenset[str]
     yes: frozenset[str]
     no: frozenset[str]
@@ -168,6 +169,7 @@ def compile_words(lexicon: Mapping[str, Any]) -> Words:
         no=frozenset(words["no"]),
         specimens={w: k for k, names in words["specimens"].items() for w in names},
         frame=_phrases(_frame(words))[0],
+        small_dx=tuple(words["small_dx"]),
         prior_heads=frozenset(words["prior_heads"]),
         fuzzy=_misspelt(words["fuzzy"]),
         policy=Policy(**{k: v for k, v in policy.items() if k != "about"}),
