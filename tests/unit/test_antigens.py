@@ -265,3 +265,20 @@ def test_local_names_of_a_result_are_read_or_listed(name: str) -> None:
         if row.source and row.source.reference == "Observation/local"
     ]
     assert state(made) == "negative" or listed
+
+
+@pytest.mark.parametrize(
+    "whole", ["total events", "all cells", "leukocytes", "WBC", "nucleated cells", "CD45+ cells"]
+)
+@pytest.mark.parametrize("number", [1, 90])
+def test_a_share_of_all_cells_is_no_share_of_malignant_ones(whole: str, number: float) -> None:
+    named = observation(
+        f"CD19 (% of {whole})", percent(number), specimen="Bone marrow", method="Flow cytometry"
+    )
+    assert state(relapsed(named)) == "unknown"
+
+
+def test_results_contained_in_a_report_are_read_or_listed() -> None:
+    inside = observation("CD19 by IHC", "Negative", specimen="Lymph node", id="c1")
+    made = relapsed(report(None, contained=[inside], result=[{"reference": "#c1"}]))
+    assert state(made) == "negative" or made.assessment.unread or made.assessment.set_aside

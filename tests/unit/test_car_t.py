@@ -326,3 +326,36 @@ def test_without_the_list_of_what_is_no_infusion_a_collection_would_count() -> N
     with_list: Evaluation = judge(condition(), collected)
     without = judge(condition(), collected, using=_without("car-t-not-infusion"))
     assert (category(with_list), category(without)) == ("no-cd19-car-t", "cd19-unknown")
+
+
+ROLES = [
+    "Bone marrow biopsy after axi-cel", "Tocilizumab for CRS after Yescarta", "CRS after axi-cel, management",
+    "Axi-cel infusion cancelled", "Patient declined Yescarta", "Yescarta refused", "PET/CT 3 months after Breyanzi",
+    "Yescarta REMS education", "Insurance authorization for Breyanzi", "Consent for tisagenlecleucel",
+    "Fludarabine/cyclophosphamide conditioning for axi-cel", "Lymphodepletion before Yescarta",
+    "Evaluation for tisagenlecleucel",
+    "Neurology consult, ICANS post Yescarta", "Long-term follow-up after Tecartus infusion",
+    "Post CAR T follow up visit",
+    "CAR-T day +30 assessment", "Bridging therapy before Kymriah", "Axi-cel not given",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_a_product_named_in_another_role_is_no_infusion(name: str) -> None:
+    alone = judge(condition(), procedure(name))
+    assert category(alone) in ("no-cd19-car-t", "insufficient-data")
+    made = relapsed(procedure(name, "2025-12-01", id="later"), stain("Negative"))
+    assert (category(made), len(made.facts.infusions)) == ("cd19-negative", 1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Infusion of axi-cel",
+        "Axi-cel",
+        "Axicabtagene ciloleucel, IV infusion, day 0",
+        "CAR-T infusion: Yescarta (after bridging)",
+    ],
+)
+def test_an_infusion_stays_one(name: str) -> None:
+    assert [one.product for one in infusions(procedure(name))] == ["axicabtagene-ciloleucel"]

@@ -218,3 +218,16 @@ def test_a_report_that_denies_or_asks_names_no_disease(words: str) -> None:
 def test_the_chart_of_nobody_known_is_no_lymphoid_malignancy_only_when_complete() -> None:
     assert category(judge(patient())) == "no-lymphoid-malignancy"
     assert category(judge(conditions=...)) == "insufficient-data"
+
+
+OTHERWISE = [
+    "DLBCL, status post CAR-T", "DLBCL with history of axi-cel", "DLBCL s/p chemotherapy",
+    "Previous FL now transformed to DLBCL",
+    "DLBCL, mother informed", "DLBCL with possible bone marrow involvement", "Lymphoma (DLBCL) at risk of TLS",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_a_qualifier_of_something_else_leaves_the_disease(name: str) -> None:
+    assert diagnosis(name, "active")[2] != "no-lymphoid-malignancy"
+    assert diagnosis(name, "relapse")[0] == "lbcl"

@@ -239,3 +239,22 @@ def test_hostile_text_never_makes_a_firm_state(text: str) -> None:
 )  # fmt: skip
 def test_other_languages_are_unknown_never_guessed_as_english(text: str) -> None:
     assert state(relapsed(report(text))) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("DLBCL, weakly CD19 positive.", "low-or-partial"),
+        ("DLBCL, dim CD19 positive.", "low-or-partial"),
+        ("DLBCL CD19 positive (<1%).", ("unknown", "low-or-partial")),
+        ("DLBCL CD19 negative (95%).", ("unknown", "low-or-partial")),
+        ("History: CD19-negative relapse after CAR-T. Diagnosis: DLBCL CD20 positive.", "unknown"),
+        ("Clinical history: CD19 positive lymphoma. Diagnosis: DLBCL, CD19 negative.", "negative"),
+        ("Clinical: CD19-negative relapse? Diagnosis: DLBCL, CD20+.", "unknown"),
+        ("CD19 positive in prior biopsy; current biopsy CD19 negative DLBCL.", "negative"),
+        ("If CD19 is negative, consider CD22 CAR.", "unknown"),
+        ("DLBCL. CD19 was reported as negative at outside hospital.", "unknown"),
+    ],
+)
+def test_phrases_of_everyday_reports(text: str, wanted: str | tuple[str, ...]) -> None:
+    assert state(relapsed(report(text))) in one_of(wanted)
