@@ -32,10 +32,14 @@ def note_malignancy(sentence: Sentence, story: Story) -> None:
         if named and not any(t.text == ";" for t in tokens[:index]):
             token.kind = "failed"
             continue
+        if token.text == "evidence" and _denied(tokens, index):
+            story.absent.append((token.start, token.end))
+            story.final_absent = story.final_absent or sentence.section == "conclusion"
         if kind == "absent" or (
             kind == "nonefound" and set(kinds[:index]) & {"mal", "dx"} and not set(kinds[:index]) & {"norm"}
         ):
             story.absent.append((token.start, token.end))
+            story.final_absent = story.final_absent or sentence.section == "conclusion"
             if token.text.startswith(("mrd", "no mrd", "undetectable mrd", "emr")):
                 story.mrd = "negative"
                 story.mrd_spans.append((token.start, token.end))
@@ -50,7 +54,7 @@ def note_malignancy(sentence: Sentence, story: Story) -> None:
             group = sentence.group_kinds[sentence.groups[index]]
             hedged = bool(group & {"hedge", "pending"}) and kind != "mrdpos"
             negated = any(k in ("negator", "op_neg", "absent") for k in kinds[max(0, index - 3) : index])
-            after = [t.kind for t in tokens[index + 1 : index + 6] if t.kind != "w" or t.text in (",", ";")]
+            after = [t.kind for t in tokens[index + 1 : index + 6] if t.kind != "w" or t.text in (",", ";", "(")]
             if (
                 kind == "mal"
                 and after[:1] in (["neg"], ["nonefound"])
@@ -77,6 +81,8 @@ def note_malignancy(sentence: Sentence, story: Story) -> None:
                 story.absent.append((token.start, token.end))
             elif not (past or hedged or negated):
                 story.present.append((token.start, token.end, kind != "dx"))
+                denied = any(_denied(tokens, i) for i, t in enumerate(tokens) if t.text == "evidence")
+                story.final_present = story.final_present or (sentence.section == "conclusion" and not denied)
 
 
 def elsewhere(sentence: Sentence, story: Story) -> bool:
@@ -110,3 +116,9 @@ def _mrd(tokens: list[Token], kinds: list[str], story: Story) -> None:
             story.mrd = "positive"
             story.mrd_spans.append((tokens[at].start, token.end))
             return
+
+
+def _denied(tokens: list[Token], index: int) -> bool:
+    """"No ... evidence of ... lymphoma": a denial some words before, a disease some words after."""
+    before = any(t.kind == "negator" or t.text == "without" for t in tokens[max(0, index - 7) : index])
+    return before and any(t.kind in ("mal", "dx") for t in tokens[index + 1 : index + 6])

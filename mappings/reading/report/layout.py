@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from mappings.reading.report.words import Words
 
 _HEAD = re.compile(
-    r"[ \t]*(?:[-*•#>]{1,3}[ \t]*|\d{1,2}[.)][ \t]+)?([^\W\d_][^:\n|.;,]{0,48}?)[ \t]*(?:\([^()\n]{0,40}\)[ \t]*)?(:|\.{2,}|$|[ \t]-[ \t]|[ \t]–[ \t])"
+    r"[ \t]*(?:[-*•#>]{1,3}[ \t]*|\d{1,2}[.)][ \t]+)?([^\W\d_][^:\n|.;,]{0,48}?)[ \t]*(?:\([^()\n]{0,40}\)[ \t]*)?(:|\.{2,}|(?=\n)|\Z|[ \t]-[ \t]|[ \t]–[ \t])"
 )
 _DATEISH = re.compile(r"[ \t]*[\d./-]{2,12}|\bday\b.*|\bdated\b.*|\bof\b[ \t]\d.*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
-_KEY_HEAD = re.compile(r"(?<=[.;] )([A-Za-z]{3,12})(?=:[ ])")
+_KEY_HEAD = re.compile(r"(?:(?<=[.;] )|(?<=\())([A-Za-z]{3,12})(?=:[ ])")
 _ALONE = re.compile(r"(?:%[ ]?)?(?:s|c|cy)?CD\d{1,3}[a-zA-Z]?[ ]?[:%]?", re.IGNORECASE)
 _VALUE_LINE = re.compile(r"[<>]?[ ]?\d{1,3}(?:[.,]\d+)?[ ]?%?|[+-]{1,3}|[a-zA-Z]{3,14}(?:[ ][a-z]{3,12})?")
 _RESULT_LABEL = re.compile(
@@ -129,10 +129,12 @@ def soft_wraps(text: str) -> frozenset[int]:
     offset = 0
     width = max(map(len, lines))
     full = [(a, b) for a, b in itertools.pairwise(lines) if _fills(a, b, width)]
-    width = width if sum(b.lstrip()[:1].islower() for _, b in full) >= 1 else 10**6
+    evidence = sum(b.lstrip()[:1].islower() for _, b in full)
+    sure = evidence >= 2
+    width = width if evidence else 10**6
     for here, following in itertools.pairwise(lines):
         offset += len(here)
-        if _wraps(here, following) or _fills(here, following, width):
+        if _wraps(here, following) or (sure or following.lstrip()[:1].islower()) and _fills(here, following, width):
             soft.add(offset)
         offset += 1
     return frozenset(soft)
@@ -288,7 +290,7 @@ def legend_of(text: str, words: Words) -> tuple[dict[str, str], list[tuple[int, 
         if named and named.group(1).lower() in words.legend_heads:
             line = " " * named.start() + line[named.start() :]
         head = line.strip().lower().lstrip("(").split(":")[0].split("=")[0].strip()
-        keyed = head.split(" ")[0] in words.legend_heads
+        keyed = bool(words.legend_heads & set(head.split(" ")[:4])) and len(head) < 40
         inner = _INNER.search(line)
         if not keyed and "=" not in line and not inner:
             continue
@@ -299,6 +301,8 @@ def legend_of(text: str, words: Words) -> tuple[dict[str, str], list[tuple[int, 
             default=-1,
         )
         begin = begin if keyed and 0 <= begin < 30 else 0
+        if keyed and not _MARKED.search(line):
+            places.append((offset, offset + len(line)))
         for match in _KEY_ITEM.finditer(line, begin):
             sign, meaning = match.group(1).lower().strip("\"'“”"), match.group(2).strip().lower()
             if sign in words.legend_heads:

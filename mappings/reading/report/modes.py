@@ -94,6 +94,8 @@ def _taken_back(pair: Pair, claim: Claim, sentence: Sentence) -> bool:
     at = next((i for i, t in enumerate(sentence.tokens) if t.kind == "withdrawn"), -1)
     if at < 0:
         return False
+    if any(t.kind == "shouldread" for t in sentence.tokens) and pair.values and not pair.listed:
+        return False
     before = any(t.kind == "m" and t.val for t in sentence.tokens[:at])
     if pair.index < at or not before:
         claim.value, claim.reason, claim.strong, claim.mention = "unk", "withdrawn", True, False
@@ -103,7 +105,8 @@ def _taken_back(pair: Pair, claim: Claim, sentence: Sentence) -> bool:
 
 def _share_of_all(pair: Pair, sentence: Sentence) -> bool:
     """A signed marker that names cells which are then counted: "CD19+ cells 0.0 % of lymphocytes"."""
-    following = sentence.tokens[pair.index + 1 : pair.index + 5]
+    last = max([pair.index, *(v.index for v in pair.values)])
+    following = sentence.tokens[last + 1 : last + 5]
     named = following[:1] and (following[0].text in ("cells", "b", "events") or following[0].kind == "cells")
     return bool(named) and any(t.kind in ("pct", "num") for t in following)
 

@@ -24,6 +24,7 @@ _NEITHER = frozenset(("none of", "neither", "nor", "weder", "noch", "ni", "né")
 _HARD = (";", "but")
 COMPARING = frozenset(("than", "as", "below", "like", "on", "of", "with", "to"))
 _STATED = frozenset(("expression", "membrane", "reactivity", "signal", ",", ";", ".", ")", "any", "färbung"))
+_PLAIN = frozenset(("also", "both", "antigens", "antigen", "marker", "markers", "well", "surface", "only", "clone", "additionally", "cells"))
 _NOUNS = frozenset(
     (
         "cells",
@@ -144,7 +145,7 @@ def pairs_of(tokens: list[Token], left_out: set[int]) -> list[Pair]:
         else:
             _assign(run, fresh, carried, suffix, negator, before, last, after)
             _respectively(run, suffix, after)
-        _numbers(run, before, after)
+        _numbers(run, before, after, place > 0 and runs[place - 1][-1].share is not None)
         last = [v for v in suffix if v.state in _FLIP] or last
         if any(t.kind in _HARD or t.text == ";" for _, t in after.tokens[: after.split]):
             carried = []
@@ -273,6 +274,9 @@ def _prefix(gap: _Gap, carried: list[Value], place: int) -> tuple[list[Value], l
     """The values that stand before a run: (carried operator, adjectives just before, exception?, negator index)."""
     fresh: list[Value] = []
     excepting, negator, pop = False, -1, ""
+    strange = [t for _, t in gap.tokens if t.kind == "w" and len(t.text) > 3 and t.text.isalpha() and t.text not in _PLAIN]
+    if place and len(strange) >= 2 and not any(t.text == "(" for _, t in gap.tokens):
+        carried = []
     for _at, (index, token) in enumerate(gap.tokens[gap.split :]):
         kind = token.kind
         if kind in ("but",) or token.text == ";":
@@ -464,6 +468,8 @@ def _assign(
                 pair.values += [v for v in values if v.state == "unk"]
         elif carried and carried[0].kind == "neither" and values and all(v.state == "pos" for v in values):
             pair.values += carried
+        elif values and len(run) == 1 and carried and carried[0].kind == "op_low" and carried[0].index >= before.tokens[0][0]:
+            pair.values += carried
         elif values and len(run) == 1 and _contradicts(values, carried, before):
             pair.values.append(Value("unk", values[0].index, "openw", values[0].pop))
         elif values:
@@ -523,9 +529,14 @@ def _reaches(run: list[Pair], pair: Pair, fresh: list[Value], carried: list[Valu
     return pair.linked or any(p.linked for p in run)
 
 
-def _numbers(run: list[Pair], before: _Gap, after: _Gap) -> None:
+def _numbers(run: list[Pair], before: _Gap, after: _Gap, listed: bool) -> None:
     pair = run[-1]
+    share = _share(before)
+    if share is None and listed and before.tokens and before.tokens[-1][1].kind == "pct":
+        share = before.tokens[-1][1]
     for at, (index, token) in enumerate(after.tokens[: after.split]):
+        if token.kind == "pct" and share is not None and at == len(after.tokens) - 1:
+            break
         if (
             token.text in (";",)
             or token.kind in ("but", "norm", "count")
@@ -567,19 +578,19 @@ def _numbers(run: list[Pair], before: _Gap, after: _Gap) -> None:
             break
         earlier.percent, earlier.percent_index = pair.percent, pair.percent_index
         pair = earlier
-    share = _share(before.tokens)
     if share is not None:
         for each in run:
             each.share = share
 
 
-def _share(tokens: list[tuple[int, Token]]) -> Token | None:
+def _share(gap: _Gap) -> Token | None:
+    tokens = gap.tokens
     found: Token | None = None
     for at, (_, token) in enumerate(tokens):
         if token.kind == "pct":
             near = [t.kind for _, t in tokens[at + 1 : at + 5]]
             behind = [t.kind for _, t in tokens[max(0, at - 3) : at]]
-            if (near[:1] == ["prep"] and "mal" in near) or (
+            if (at >= gap.split and near[:1] == ["prep"] and "mal" in near) or (
                 near[:1] and near[0] in OPERATORS and (behind[-1:] != ["mal"] or "prep" in behind)
             ):
                 found = token

@@ -21,6 +21,8 @@ def malignancy_of(story: Story) -> str:
     """Whether the report says that malignant cells are in this specimen: present, absent or not-stated."""
     if story.undetermined and not any(c.section in ("conclusion", "correction") for c in story.claims):
         return "absent"
+    if story.final_absent and not story.final_present:
+        return "absent"
     cells = [p for p in story.present if p[2]]
     if story.absent:
         return (

@@ -43,6 +43,8 @@ class Story:
     two: bool = False
     specimen: str = ""
     undetermined: bool = False
+    final_absent: bool = False
+    final_present: bool = False
     small_disease: bool = False
     header_past: bool = False
     old_lines: frozenset[int] = frozenset()

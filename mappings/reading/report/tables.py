@@ -195,6 +195,8 @@ def _counted(block: list[tuple[int, str, list[Cell]]], words: Words, out: TableR
 
 def _telling(cells: list[Cell], words: Words) -> bool:
     """Whether a row reads like a head: at least one cell whose role is known and that is no mere diagnosis."""
+    if len(cells) > 2 and len({c.text for c in cells[1:]}) == 1:
+        return False
     return any(_column(c, words).role not in ("", "marker") and words.table.get(c.text.lower()) != "dx" for c in cells[1:])
 
 
@@ -447,6 +449,7 @@ def _row_claim(
         if cell is None:
             continue
         value, kind = cell_value(cell.text, words, legend, columns[at].role)
+        kind = "intensity" if columns[at].role == "intensity" and kind == "word" else kind
         claim.end = max(claim.end, cell.end)
         if value:
             values.append(
@@ -460,6 +463,10 @@ def _row_claim(
 
 def _weigh(values: list[tuple[str, str]], claim: Claim) -> None:
     states = {v for v, _ in values}
+    shares = {v for v, k in values if k in ("pct", "hscore")}
+    calls = {v for v, k in values if k not in ("pct", "hscore", "intensity")}
+    if shares and not calls and not shares & {"pos"}:
+        values = [(v, k) for v, k in values if k in ("pct", "hscore")]
     words = {v for v, k in values if k not in ("pct", "hscore")}
     methods = {v for v, k in values if k.startswith("method")}
     if not states:

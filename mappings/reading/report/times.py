@@ -100,7 +100,7 @@ def times_of(sentence: Sentence, story: Story) -> dict[int, str]:
     out: dict[int, str] = {}
     older = sentence.line in story.old_lines or sentence.section == "history" or story.carried_past
     running = "past" if older or elsewhere(sentence, story) else ""
-    seen_marker = False
+    seen_marker = bracket_past = False
     comparing = sentence.line in story.newest_lines
     deep = 0
     frozen = sentence.section == "history" and sentence.first
@@ -109,8 +109,11 @@ def times_of(sentence: Sentence, story: Story) -> dict[int, str]:
     for token, group in zip(sentence.tokens, sentence.groups, strict=True):
         if token.text == "(":
             deep += 1
+            at = next(i for i, t in enumerate(sentence.tokens) if t is token)
+            if any(t.kind in ("history", "since") for t in sentence.tokens[max(0, at - 2) : at]):
+                bracket_past = True
         elif token.text == ")":
-            deep = max(0, deep - 1)
+            deep, bracket_past = max(0, deep - 1), False
         if token.text == ";" or token.kind == "but":
             seen_marker = False
         kind = token.kind
@@ -133,7 +136,7 @@ def times_of(sentence: Sentence, story: Story) -> dict[int, str]:
                 out[group] = "now"
             if not deep:
                 running = "now"
-        out.setdefault(group, running)
+        out.setdefault(group, "past" if bracket_past else running)
     return out
 
 
