@@ -258,3 +258,44 @@ def test_other_languages_are_unknown_never_guessed_as_english(text: str) -> None
 )
 def test_phrases_of_everyday_reports(text: str, wanted: str | tuple[str, ...]) -> None:
     assert state(relapsed(report(text))) in one_of(wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Bone marrow: 40 % involvement by diffuse large B-cell lymphoma.", "confirmed"),
+        ("Involvement by known lymphoma.", "confirmed"),
+        ("Consistent with relapsed DLBCL.", "confirmed"),
+        ("Atypical lymphoid infiltrate, suspicious for lymphoma.", ("suspected", "none")),
+        ("Insufficient tissue for diagnosis.", "none"),
+        ("Bone marrow: no involvement by lymphoma.", "none"),
+        ("Plasma cell myeloma.", "none"),
+    ],
+)
+def test_everyday_tissue_reports(text: str, wanted: str | tuple[str, ...]) -> None:
+    assert judge(*QUIET, report(text)).assessment.confirmation.value in one_of(wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Findings concerning for recurrent lymphoma.", "suspected"),
+        ("New FDG-avid lesion in liver, suspicious for relapse.", ("suspected", "stated")),
+        ("Mixed response: some nodes decreased, new lesion in liver.", ("suspected", "stated")),
+        ("Lugano: PD", "stated"),
+        ("Previously noted progression has resolved.", "none"),
+        ("Progressive decrease in size of nodes.", "none"),
+        ("Degenerative changes progressing.", "none"),
+        ("Progressive pneumonia. No lymphoma.", "none"),
+        ("History: relapsed DLBCL s/p CAR T. Impression: no evidence of disease.", "none"),
+        ("Indication: DLBCL relapse, assess response. Impression: stable disease.", "none"),
+        ("Rezidiv mit neuen Läsionen.", "stated"),
+        ("Kein Anhalt für Rezidiv.", "none"),
+        ("Pas de signe de rechute.", "none"),
+        ("Nessuna evidenza di recidiva.", "none"),
+        ("Recidiva di malattia.", "stated"),
+        ("Progresión de la enfermedad.", "stated"),
+    ],
+)
+def test_everyday_imaging_reports(text: str, wanted: str | tuple[str, ...]) -> None:
+    assert judge(*QUIET, pet(text)).assessment.confirmation.value in one_of(wanted)
