@@ -8,8 +8,27 @@ import pytest
 
 from mappings.reading.report import answers, read_report
 
-UNITS = ["CD19 - ", "CD19,", "(((((", "| CD19 | + ", "CD19\n", "CD19   pos   98\n", "not ", "a = pos, ", "<td", "&amp",
-         "CD19/20/22/", "prior CD19+ 2020 ", "ab-\n", "[ ] pos ", "1 of ", "CD19" + " " * 60, "\\par{", "....", "\n - 3 -"]
+UNITS = [
+    "CD19 - ",
+    "CD19,",
+    "(((((",
+    "| CD19 | + ",
+    "CD19\n",
+    "CD19   pos   98\n",
+    "not ",
+    "a = pos, ",
+    "<td",
+    "&amp",
+    "CD19/20/22/",
+    "prior CD19+ 2020 ",
+    "ab-\n",
+    "[ ] pos ",
+    "1 of ",
+    "CD19" + " " * 60,
+    "\\par{",
+    "....",
+    "\n - 3 -",
+]
 
 
 def _took(text: str) -> float:
@@ -27,7 +46,20 @@ def test_time_grows_with_length(unit: str) -> None:
     assert _took(large) < 4 * 2.3 * _took(small) + 0.02
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\n", "CD19", "\x00\x01CD19+", "CD19" * 3, "(" * 50, "CD19 \ud83d\ude00 +", "\u0130\u0130 CD19+"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "\n\n",
+        "CD19",
+        "\x00\x01CD19+",
+        "CD19" * 3,
+        "(" * 50,
+        "CD19 \ud83d\ude00 +",
+        "\u0130\u0130 CD19+",
+    ],
+)
 def test_odd_texts_do_not_raise(text: str) -> None:
     assert set(answers(text)) == {"CD19", "CD20", "CD22"}
 

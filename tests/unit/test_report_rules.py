@@ -11,7 +11,11 @@ CASES = [
     # which cells
     ("T cells 60 %: CD19 negative. Blasts: CD19 positive.", "CD19", "positive"),
     ("Normal B cells are CD19+ and CD20+. Lymphoma cells are CD19- and CD20+.", "CD19", "negative"),
-    ("Large lymphoma cells: CD19 negative in the tumour; small B cells at the rim positive.", "CD19", "negative"),
+    (
+        "Large lymphoma cells: CD19 negative in the tumour; small B cells at the rim positive.",
+        "CD19",
+        "negative",
+    ),
     ("Hematogones CD19+, CD22+; no blasts.", "CD22", "unknown"),
     ("Plasmablastic lymphoma: CD138+, CD19-, CD20-.", "CD20", "negative"),
     ("Kappa-restricted B cells expressing CD19 and CD20.", "CD20", "positive"),
@@ -70,7 +74,11 @@ CASES = [
     ("Blasts\nCD19 [ ] pos [x] neg\nCD20 [x] pos [ ] neg", "CD19", "negative"),
     ("Key: o = not expressed, d = dim\nBlasts\nCD19 o\nCD20 d", "CD19", "negative"),
     ("        Prior   Current\nCD19     +        -\nCD20     +        +\nLymphoma cells", "CD19", "negative"),
-    ("<tr><td>CD19</td><td>dim</td></tr><tr><td>CD20</td><td>pos</td></tr> abnormal B cells", "CD19", "low-or-partial"),
+    (
+        "<tr><td>CD19</td><td>dim</td></tr><tr><td>CD20</td><td>pos</td></tr> abnormal B cells",
+        "CD19",
+        "low-or-partial",
+    ),
     ("Lymphoma cells posi-\ntive for CD\n19.", "CD19", "positive"),
     # gates
     ("Panel: CD3 CD19 CD20. Blasts CD20+.", "CD19", "unknown"),
@@ -125,8 +133,15 @@ def test_words_are_quoted_from_the_original() -> None:
 
 
 def test_frame_of_a_report() -> None:
-    reading = read_report("Bone marrow: MRD positive 0.5 %. Myeloid blasts CD19-, CD22-. Lineage switch to myeloid.")
-    assert (reading.specimen, reading.malignancy, reading.mrd, reading.lineage) == ("marrow", "present", "positive", "myeloid")
+    reading = read_report(
+        "Bone marrow: MRD positive 0.5 %. Myeloid blasts CD19-, CD22-. Lineage switch to myeloid."
+    )
+    assert (reading.specimen, reading.malignancy, reading.mrd, reading.lineage) == (
+        "marrow",
+        "present",
+        "positive",
+        "myeloid",
+    )
     clear = read_report("Bone marrow: no residual leukaemia. MRD negative.")
     assert (clear.malignancy, clear.mrd) == ("absent", "negative")
 

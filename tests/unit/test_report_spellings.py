@@ -8,13 +8,85 @@ import pytest
 
 from mappings.reading.report import answers
 
-POSITIVE = ["+", "++", "+++", "(+)", " +", " (+)", ": +", " +ve", " pos", " positive", "-positive", " - positive",
-            " – positive", ": positive", "...POS", " = positive", " strong", " bright", " 2+", " 3+", "\u207a", " expressed"]
-NEGATIVE = ["-", "\u2212", "–", " -", "(-)", " (-)", ": -", " -ve", " neg", " negative", "-negative", " - negative",
-            ": negative", "...NEG", " absent", " not expressed", " lost", " nil", " undetectable", "\u207b"]
-LOW = ["+/-", " +/-", "±", " dim", "dim", " weak", " faint", " 1+", " w+", " partial", " partially lost", " heterogeneous",
-       " subset", " reduced", " low", " weakly positive", " dim to negative"]
-MISSING = [" ---", " ____", " n/a", " ND", " NT", " QNS", " pending", " not done", " ?", ": ?", " not performed", " failed"]
+POSITIVE = [
+    "+",
+    "++",
+    "+++",
+    "(+)",
+    " +",
+    " (+)",
+    ": +",
+    " +ve",
+    " pos",
+    " positive",
+    "-positive",
+    " - positive",
+    " – positive",
+    ": positive",
+    "...POS",
+    " = positive",
+    " strong",
+    " bright",
+    " 2+",
+    " 3+",
+    "\u207a",
+    " expressed",
+]
+NEGATIVE = [
+    "-",
+    "\u2212",
+    "–",
+    " -",
+    "(-)",
+    " (-)",
+    ": -",
+    " -ve",
+    " neg",
+    " negative",
+    "-negative",
+    " - negative",
+    ": negative",
+    "...NEG",
+    " absent",
+    " not expressed",
+    " lost",
+    " nil",
+    " undetectable",
+    "\u207b",
+]
+LOW = [
+    "+/-",
+    " +/-",
+    "±",
+    " dim",
+    "dim",
+    " weak",
+    " faint",
+    " 1+",
+    " w+",
+    " partial",
+    " partially lost",
+    " heterogeneous",
+    " subset",
+    " reduced",
+    " low",
+    " weakly positive",
+    " dim to negative",
+]
+MISSING = [
+    " ---",
+    " ____",
+    " n/a",
+    " ND",
+    " NT",
+    " QNS",
+    " pending",
+    " not done",
+    " ?",
+    ": ?",
+    " not performed",
+    " failed",
+]
 FRAMES = ["Blasts: {}, CD10+.", "Lymphoma cells\n{}\nCD10 positive", "Tumour cells: CD10+, {}"]
 
 
@@ -34,6 +106,8 @@ def test_name(name: str) -> None:
     assert answers(f"Lymphoma cells are negative for {name} and positive for CD10.")["CD19"] == "negative"
 
 
-@pytest.mark.parametrize("name", ["CD190", "CD199", "COVID-19", "S19-220", "trisomy 19", "19.20.2022", "CD119"])
+@pytest.mark.parametrize(
+    "name", ["CD190", "CD199", "COVID-19", "S19-220", "trisomy 19", "19.20.2022", "CD119"]
+)
 def test_look_alike(name: str) -> None:
     assert answers(f"{name} positive. Lymphoma.")["CD19"] is None

@@ -35,7 +35,9 @@ _DENIALS = frozenset(
 )
 
 
-def _hits(text: str, names: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]) -> list[tuple[str, int, int]]:
+def _hits(
+    text: str, names: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]
+) -> list[tuple[str, int, int]]:
     """Every phrase of the frame lists in a text, longest first at each place: what it names, and where."""
     words = [(m.group().lower(), m.start(), m.end()) for m in _WORD.finditer(text)]
     out: list[tuple[str, int, int]] = []
@@ -64,7 +66,9 @@ def describe(plain: Plain, original: str, story: Story, words: Words) -> ReportR
     hits = _hits(text, words.frame)
     specimens = [h for h in hits if h[0].startswith("specimen:")]
     specimen = SpecimenKind(specimens[0][0][9:]) if specimens else SpecimenKind.UNSPECIFIED
-    lineages = [h for h in hits if h[0].startswith("lineage:") and not _denied(text, h[1]) and not story.past_at(h[1])]
+    lineages = [
+        h for h in hits if h[0].startswith("lineage:") and not _denied(text, h[1]) and not story.past_at(h[1])
+    ]
     mal = [p for p in story.present if p[2]] or story.present
     shown = (
         mal

@@ -54,7 +54,9 @@ def note_malignancy(sentence: Sentence, story: Story) -> None:
             group = sentence.group_kinds[sentence.groups[index]]
             hedged = bool(group & {"hedge", "pending"}) and kind != "mrdpos"
             negated = any(k in ("negator", "op_neg", "absent") for k in kinds[max(0, index - 3) : index])
-            after = [t.kind for t in tokens[index + 1 : index + 6] if t.kind != "w" or t.text in (",", ";", "(")]
+            after = [
+                t.kind for t in tokens[index + 1 : index + 6] if t.kind != "w" or t.text in (",", ";", "(")
+            ]
             if (
                 kind == "mal"
                 and after[:1] in (["neg"], ["nonefound"])
@@ -119,6 +121,6 @@ def _mrd(tokens: list[Token], kinds: list[str], story: Story) -> None:
 
 
 def _denied(tokens: list[Token], index: int) -> bool:
-    """"No ... evidence of ... lymphoma": a denial some words before, a disease some words after."""
+    """ "No ... evidence of ... lymphoma": a denial some words before, a disease some words after."""
     before = any(t.kind == "negator" or t.text == "without" for t in tokens[max(0, index - 7) : index])
     return before and any(t.kind in ("mal", "dx") for t in tokens[index + 1 : index + 6])

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from mappings.reading.report.words import Words
 
 _HEAD = re.compile(
-    r"[ \t]*(?:[-*•#>]{1,3}[ \t]*|\d{1,2}[.)][ \t]+)?([^\W\d_][^:\n|.;,]{0,48}?)[ \t]*(?:\([^()\n]{0,40}\)[ \t]*)?(:|\.{2,}|(?=\n)|\Z|[ \t]-[ \t]|[ \t]–[ \t])"
+    r"[ \t]*(?:[-*•#>]{1,3}[ \t]*|\d{1,2}[.)][ \t]+)?([^\W\d_][^:\n|.;,]{0,48}?)[ \t]*"
+    r"(?:\([^()\n]{0,40}\)[ \t]*)?(:|\.{2,}|(?=\n)|\Z|[ \t]-[ \t]|[ \t]–[ \t])"
 )
 _DATEISH = re.compile(r"[ \t]*[\d./-]{2,12}|\bday\b.*|\bdated\b.*|\bof\b[ \t]\d.*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
@@ -21,8 +22,12 @@ _RESULT_LABEL = re.compile(
 )
 _DANGLING = re.compile(r"\b(?:with|and|but|shows?|showing)[ ][a-zA-Z]{3,12}$")
 _MARKED = re.compile(r"(?:s|c|cy)?CD\d", re.IGNORECASE)
+_MONTH_NAMES = "janfebmaraprmayjunjulaugsepoctnovdec"
+_METHOD_LINE = re.compile(r"\b(?:ihc|immuno|stains|flow|phenotype)", re.IGNORECASE)
 _LEADING_DATE = re.compile(
-    r"[ \t]*(?:[-*•][ \t]?)?(?:(?:(\d{1,2})[./])?(\d{1,2})[./])?((?:19|20)\d\d)(?:-(\d\d)(?:-(\d\d))?)?(?![\d])[ \t:,(]"
+    r"[ \t]*(?:[-*•][ \t]?)?(?:(?:(\d{1,2})[./])?(\d{1,2})[./]|"
+    r"(?:(\d{1,2})[ ])?([A-Za-z]{3,9})\.?[ ])?((?:19|20)\d\d)(?:-(\d\d)(?:-(\d\d))?)?"
+    r"(?![\d])[ \t:,(]"
 )
 _INNER = re.compile(
     r"\((?:[^()\n]{0,12}[:=])?[ ]?[0-4]\+?[ ]?=?[ ]?[a-z]{2,12},[ ][^()\n]{3,90}\)", re.IGNORECASE
@@ -105,7 +110,8 @@ _LAST = re.compile(r"([^\W\d_]+)[ \t]*$")
 _FIRST = re.compile(r"[ \t]*([^\W\d_]+|.)")
 _COLUMNS = re.compile(r"\S(?:[ ]{2,}|\t)\S|\|")
 _KEY_ITEM = re.compile(
-    r"(?:^|[,;:(\n]|[ ]{2,}|\band\b)[ \t]*[\"'“]?\(?([^\s\w(]{1,3}|[a-zA-Z](?:\.?[a-zA-Z]){0,2}\.?|\d\+?|[-–—]+|dash|blank)\)?[\"'”]?"
+    r"(?:^|[,;:(\n]|[ ]{2,}|\band\b)[ \t]*[\"'“]?\(?([^\s\w(]{1,3}|[a-zA-Z]"
+    r"(?:\.?[a-zA-Z]){0,2}\.?|\d\+?|[-–—]+|dash|blank)\)?[\"'”]?"
     r"[ \t]*(?:=|:|means|stands for|[ ]|is\b)[ \t]*([^,;=\n]{2,60})",
     re.IGNORECASE,
 )
@@ -134,7 +140,9 @@ def soft_wraps(text: str) -> frozenset[int]:
     width = width if evidence else 10**6
     for here, following in itertools.pairwise(lines):
         offset += len(here)
-        if _wraps(here, following) or (sure or following.lstrip()[:1].islower()) and _fills(here, following, width):
+        if _wraps(here, following) or (
+            (sure or following.lstrip()[:1].islower()) and _fills(here, following, width)
+        ):
             soft.add(offset)
         offset += 1
     return frozenset(soft)
@@ -216,7 +224,9 @@ def lines_of(text: str, soft: frozenset[int], words: Words) -> list[Line]:
             alone = True
         if kind:
             section = kind
-        elif not text[start:offset].strip():
+        elif not text[start:offset].strip() or (
+            section == "gene" and _METHOD_LINE.search(text, start, offset)
+        ):
             section = ""
         out.append(Line(start, offset, section, bool(kind), body if kind else start))
         if kind and not alone and kind not in ("history",):
@@ -241,8 +251,9 @@ def dated_lines(text: str, lines: list[Line]) -> tuple[frozenset[int], frozenset
     for number, line in enumerate(lines):
         match = _LEADING_DATE.match(text, line.start, line.end)
         if match:
-            day, month, year, iso_month, iso_day = match.groups()
-            last = int(year), int(iso_month or month or 0), int(iso_day or day or 0)
+            day, month, name_day, name, year, iso_month, iso_day = match.groups()
+            named = _MONTH_NAMES.find(name[:3].lower()) // 3 + 1 if name else 0
+            last = int(year), int(iso_month or month or named), int(iso_day or day or name_day or 0)
             opened.add(last)
         elif line.headed or line.start == line.end:
             last = ()

@@ -29,7 +29,7 @@ class AntigenFinding:
 
 @dataclass(frozen=True, slots=True)
 class ReportReading:
-    """One report read: antigens, whether malignant cells are in this specimen, MRD, lineage, specimen (rules 11.1-11.2)."""
+    """One report read: antigens, malignant cells in this specimen, MRD, lineage, specimen (rules 11.1-11.2)."""
 
     findings: Mapping[Antigen, AntigenFinding | None]
     malignancy: str = "not-stated"

@@ -106,10 +106,12 @@ def _name_only(tokens: list[Token], index: int, token: Token) -> str:
 
 
 def _shared_suffix(tokens: list[Token], index: int) -> bool:
-    """"CD19-, CD20- and CD22-targeted": the dash belongs to a word that follows the list."""
+    """ "CD19-, CD20- and CD22-targeted": the dash belongs to a word that follows the list."""
     for at in range(index + 1, min(len(tokens), index + 12)):
         token = tokens[at]
-        if token.kind == "therapy" and token.text.startswith(("target", "direct", "gericht", "dirig", "diret")):
+        if token.kind == "therapy" and token.text.startswith(
+            ("target", "direct", "gericht", "dirig", "diret")
+        ):
             return True
         if token.kind not in ("m", "and") and token.text not in (",", "/"):
             return False

@@ -78,21 +78,27 @@ _BLANK_LINES = re.compile(r"\n(?:[ \t\r]{0,40}\n)+")
 _SINGLE = re.compile(r"[^\n\r]\r?\n[^\n\r]")
 _JOINED = re.compile(r"(?<=[A-Za-z])_(?=[A-Za-z])")
 _OPTION = re.compile(
-    r"<option(?![^<>]{0,80}\b(?:selected|checked))[^<>]{0,80}>[^<>]{0,80}</option>|<option[^<>]{0,80}>[^<>\w]{0,6}(?:choose|select)[^<>]{0,30}</option>",
+    r"<option(?![^<>]{0,80}\b(?:selected|checked))[^<>]{0,80}>[^<>]{0,80}</option>"
+    r"|<option[^<>]{0,80}>[^<>\w]{0,6}(?:choose|select)[^<>]{0,30}</option>",
     re.IGNORECASE,
 )
 _RTF = re.compile(r"\\([a-z]{1,12})-?\d{0,6}[ ]?|[{}]")
 _PAGE = re.compile(
-    r"\n[^\n]{0,60}\b(?:page|seite|pagina|página)[ ]\d{1,3}[ ]?(?:of|/|von|sur|di|de)[ ]?\d{1,3}\b[^\n]{0,60}\n|\n[ \t]{0,60}-[ ]?\d{1,3}[ ]?-[ \t]{0,20}\n",
+    r"\n[^\n]{0,60}\b(?:page|seite|pagina|página)[ ]\d{1,3}[ ]?(?:of|/|von|sur|di"
+    r"|de)[ ]?\d{1,3}\b[^\n]{0,60}\n|\n[ \t]{0,60}-[ ]?\d{1,3}[ ]?-[ \t]{0,20}\n",
     re.IGNORECASE,
 )
 _CHAIN = re.compile(
-    r"\bCDs?[ ]?\d{1,3}(?:[+-]|neg|pos)?(?:(?:/|,[ ]?)(?:CD)?\d{1,3}(?:[+-]|neg|pos)?(?![\d%.,]\d|[ ]?%|\w)){1,8}"
-    r"(?:[ ](?:and|or|und|oder|et|ou|y|e|o)[ ]\d{1,3}(?![\d%.,]\d|[ ]?%|\w))?|\bCDs?[ ]?\d{1,3}[ ](?:and|or|und|et|y|e)[ ](?:19|20|22)(?![\d%.,]|[ ]?%|[ ]?\w)",
+    r"\bCDs?[ ]?\d{1,3}(?:[+-]|neg|pos)?(?:(?:/|,[ ]?)(?:CD)?\d{1,3}(?:[+-]|neg|pos)?(?![\d%.,]\d"
+    r"|[ ]?%|\w)){1,8}"
+    r"(?:[ ](?:and|or|und|oder|et|ou|y|e|o)[ ]\d{1,3}(?![\d%.,]\d|[ ]?%|\w))?"
+    r"|\bCDs?[ ]?\d{1,3}[ ](?:and|or|und|et|y|e)[ ](?:19|20|22)(?![\d%.,]|[ ]?%|[ ]?\w)",
     re.IGNORECASE,
 )
 _DECLARED = re.compile(
-    r"\bCD[ -]?(?:numbers?|nos?\b|nummern?|markers? as numbers)|numbers?[ ](?:only[ ])?(?:are|refer to|stand for|=|denote|mean|indicate)[ ](?:the[ ])?CD|numbers?[ ](?:without|after)[ ]CD|\bnumbers?[ ]?[:=][ ]?CD\b",
+    r"\bCD[ -]?(?:numbers?|nos?\b|nummern?|markers? as numbers)|numbers?[ ](?:only[ ])?(?:are"
+    r"|refer to|stand for|=|denote|mean|indicate)[ ](?:the[ ])?CD|numbers?[ ](?:without"
+    r"|after)[ ]CD|\bnumbers?[ ]?[:=][ ]?CD\b|\(CD(?:[ ]markers?)?\)",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(

@@ -24,7 +24,22 @@ _NEITHER = frozenset(("none of", "neither", "nor", "weder", "noch", "ni", "né")
 _HARD = (";", "but")
 COMPARING = frozenset(("than", "as", "below", "like", "on", "of", "with", "to"))
 _STATED = frozenset(("expression", "membrane", "reactivity", "signal", ",", ";", ".", ")", "any", "färbung"))
-_PLAIN = frozenset(("also", "both", "antigens", "antigen", "marker", "markers", "well", "surface", "only", "clone", "additionally", "cells"))
+_PLAIN = frozenset(
+    (
+        "also",
+        "both",
+        "antigens",
+        "antigen",
+        "marker",
+        "markers",
+        "well",
+        "surface",
+        "only",
+        "clone",
+        "additionally",
+        "cells",
+    )
+)
 _NOUNS = frozenset(
     (
         "cells",
@@ -166,7 +181,12 @@ def pairs_of(tokens: list[Token], left_out: set[int]) -> list[Pair]:
 
 def _denies(tokens: list[Token], index: int) -> bool:
     """Whether the clause opens with "no": then an exception says the opposite of the opposite."""
-    return any(t.kind == "negator" and t.text.split()[0] in ("no", "none", "kein", "keine", "aucun", "aucune", "nessun", "nessuna", "ningún", "ninguna") for t in tokens[:index])
+    return any(
+        t.kind == "negator"
+        and t.text.split()[0]
+        in ("no", "none", "kein", "keine", "aucun", "aucune", "nessun", "nessuna", "ningún", "ninguna")
+        for t in tokens[:index]
+    )
 
 
 def _cut(tokens: list[Token], left_out: set[int]) -> tuple[list[list[Pair]], list[_Gap]]:
@@ -274,7 +294,11 @@ def _prefix(gap: _Gap, carried: list[Value], place: int) -> tuple[list[Value], l
     """The values that stand before a run: (carried operator, adjectives just before, exception?, negator index)."""
     fresh: list[Value] = []
     excepting, negator, pop = False, -1, ""
-    strange = [t for _, t in gap.tokens if t.kind == "w" and len(t.text) > 3 and t.text.isalpha() and t.text not in _PLAIN]
+    strange = [
+        t
+        for _, t in gap.tokens
+        if t.kind == "w" and len(t.text) > 3 and t.text.isalpha() and t.text not in _PLAIN
+    ]
     if place and len(strange) >= 2 and not any(t.text == "(" for _, t in gap.tokens):
         carried = []
     for _at, (index, token) in enumerate(gap.tokens[gap.split :]):
@@ -364,8 +388,13 @@ def _suffix(gap: _Gap) -> list[Value]:
             negator = index
         elif _is_value(token) or kind in ("op_neg", "op_low", "op_pos"):
             state = token.val or VALUES.get(kind) or OPERATORS[kind]
-            following = [t for _, t in tokens[at + 1 : at + 3]]
-            stated = not following or following[0].kind in ("intensity_word", "prep", "surface") or following[0].text in _STATED
+            close = [t for _, t in tokens[at + 1 : at + 3]]
+            stated = (
+                not close
+                or close[0].kind in ("intensity_word", "prep", "surface")
+                or close[0].text in _STATED
+            )
+            stated = stated or (token.text == "none of" and any(t.kind == "mal" for t in close))
             if kind == "op_pos" or (kind in ("op_neg", "op_low") and not stated):
                 continue
             if negator >= 0 and index - negator <= 3:
@@ -466,9 +495,15 @@ def _assign(
             else:
                 pair.values.append(Value("neg", negator, "negator", "", "prefix"))
                 pair.values += [v for v in values if v.state == "unk"]
-        elif carried and carried[0].kind == "neither" and values and all(v.state == "pos" for v in values):
-            pair.values += carried
-        elif values and len(run) == 1 and carried and carried[0].kind == "op_low" and carried[0].index >= before.tokens[0][0]:
+        elif (
+            carried and carried[0].kind == "neither" and values and all(v.state == "pos" for v in values)
+        ) or (
+            values
+            and len(run) == 1
+            and carried
+            and carried[0].kind == "op_low"
+            and carried[0].index >= before.tokens[0][0]
+        ):
             pair.values += carried
         elif values and len(run) == 1 and _contradicts(values, carried, before):
             pair.values.append(Value("unk", values[0].index, "openw", values[0].pop))

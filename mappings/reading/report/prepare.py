@@ -174,6 +174,10 @@ def settle_old_names(tokens: list[Token], words: Words) -> None:
 def settle_verbs(tokens: list[Token], dropped: set[int]) -> None:
     """Verbs that state a result only by their object, and "with" before a marker."""
     for index, token in enumerate(tokens):
+        if token.kind == "low" and token.text.startswith("variab"):
+            ahead = tokens[index + 1 : index + 4]
+            if any(t.kind == "pos" and t.text in ("moderate to bright", "moderate to strong") for t in ahead):
+                token.kind = "w"
         if token.kind == "verbpos" or token.text in ("stain", "stains"):
             following = [t.kind for t in tokens[index + 1 : index + 5]]
             preceding = [t.kind for t in tokens[max(0, index - 2) : index]]

@@ -1,4 +1,4 @@
-"""Numbers that stand for a state: H-score, fluorescence against a reference, printed scales, counted cells (rules 11.1)."""
+"""Numbers that stand for a state: H-score, fluorescence with a reference, printed scales (rules 11.1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from mappings.reading.report.words import Policy, Words
 _NUM = r"\d{1,3}(?:[., ]\d{3})+(?!\d)|\d+(?:[.,]\d+)?"
 _STEP = re.compile(
     rf"(?:(?P<cmp>[<>]=?|under|over|below|above|up to|from|unter|über|bis|ab)[ ]?)?(?P<a>{_NUM})"
-    rf"(?:[ ]?(?:-|–|to|bis|à)[ ]?(?P<b>{_NUM}))?[ ]?(?:%|\+)?[ ]?(?P<more>and (?:more|over|above)|or more|u\. mehr)?[ ]?[=:]?[ ]?(?P<word>[^\W\d_][^,;.\n()\d<>]{{1,30}})",
+    rf"(?:[ ]?(?:-|–|to|bis|à)[ ]?(?P<b>{_NUM}))?[ ]?(?:%|\+)?[ ]?(?P<more>and (?:more|over|above)"
+    rf"|or more|u\. mehr)?[ ]?[=:]?[ ]?(?P<word>[^\W\d_][^,;.\n()\d<>]{{1,30}})",
     re.IGNORECASE,
 )
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mappings.facts import Antigen, Method, SpecimenKind
 from mappings.reading.report.about import describe
 from mappings.reading.report.claims import read_sentence
-from mappings.reading.report.layout import dated_lines, legend_of, lines_of, soft_wraps
+from mappings.reading.report.layout import Line, dated_lines, legend_of, lines_of, soft_wraps
 from mappings.reading.report.model import ReportReading
 from mappings.reading.report.normal import normalise
 from mappings.reading.report.quantity import scale_of
@@ -19,7 +19,11 @@ from mappings.reading.report.tables import read_tables
 from mappings.reading.report.tokens import Scanner, Token
 from mappings.reading.report.words import Words
 
-_TWO = re.compile(r"\b(?:two|2|both|zwei|deux|due|dos)\b[^.\n]{0,30}\b(?:cluster|clone|population|component|subset|Klon|clone|popolazion|poblacion)", re.IGNORECASE)
+_TWO = re.compile(
+    r"\b(?:two|2|both|zwei|deux|due|dos)\b[^.\n]{0,30}\b(?:cluster|clone|population|component|subset|Klon|clone|popolazion|poblacion)",
+    re.IGNORECASE,
+)
+_VERSION = re.compile(r"[ \t]*v(?:ersion)?\.?[ ]?(\d{1,2})\b", re.IGNORECASE)
 _BIG = re.compile(
     r"\b(?:large|big|groß|grosse|grandes? c|grandi c|células grandes)|blast|sternberg", re.IGNORECASE
 )
@@ -45,7 +49,9 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
     story = Story(words, claims=tables.claims, legend=legend)
     story.specimen = specimen if specimen != SpecimenKind.UNSPECIFIED.value else ""
     story.bare_percent = bool(_BARE_PERCENT.search(plain.text))
-    story.two = bool(_TWO.search(plain.text)) or any(t.kind == "second" and t.text.startswith(("two", "both", "composite")) for t in tokens)
+    story.two = bool(_TWO.search(plain.text)) or any(
+        t.kind == "second" and t.text.startswith(("two", "both", "composite")) for t in tokens
+    )
     story.large = bool(_BIG.search(plain.text))
     story.old_lines, story.newest_lines = dated_lines(plain.text, lines)
     lowered = plain.text.lower()
@@ -56,10 +62,20 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
     story.hscore = sum(t.kind == "hscore" for t in tokens) == 1 and not any(t.kind == "pct" for t in tokens)
     for sentence in sentences_of(tokens, lines, plain.text, words):
         read_sentence(sentence, story)
+    _order_versions(plain.text, lines, story)
     malignancy = malignancy_of(story)
     about = describe(plain, original, story, words)
     findings = {a: resolve(story, a, malignancy, plain, original) for a in Antigen}
     return replace(about, findings=findings, malignancy=malignancy, cut=cut)
+
+
+def _order_versions(text: str, lines: list[Line], story: Story) -> None:
+    """Where versions are printed latest first, the later version still comes after the earlier one."""
+    found = {n: int(m.group(1)) for n, x in enumerate(lines) if (m := _VERSION.match(text, x.start, x.end))}
+    numbers = list(found.values())
+    if len(numbers) > 1 and numbers == sorted(numbers, reverse=True):
+        for claim in story.claims:
+            claim.order += found.get(claim.line, 0) * len(text)
 
 
 def _outside(tokens: list[Token], used: list[tuple[int, int]]) -> list[Token]:

@@ -13,18 +13,21 @@ from mappings.reading.report.words import Policy, Words
 _RULE = re.compile(r"[\s|+\-_=─━═┌┐└┘├┤┬┴┼*.]*$")
 _GAPS = re.compile(r"[ ]{2,}|\t+")
 _DATE = re.compile(
-    r"(?:(\d{1,2})[./-])?(?:(\d{1,2})[./-])?((?:19|20)\d\d)(?:-(\d{1,2}))?(?:-(\d{1,2}))?|\b(\d{1,2})[./-](\d{1,2})[./-](\d{2})\b"
+    r"(?:(\d{1,2})[./-])?(?:(\d{1,2})[./-])?((?:19|20)\d\d)(?:-(\d{1,2}))?(?:-(\d{1,2}))?"
+    r"|\b(\d{1,2})[./-](\d{1,2})[./-](\d{2})\b"
 )
 _DATA = re.compile(r"[<>]?\s*\d+(?:[.,]\d+)?\s*%?|[+-]{1,4}|±|n/?a|nd", re.IGNORECASE)
 _BARE = re.compile(r"(?:s|c|cy|m)?CD\d{1,3}[a-zA-Z]?[ ]?(?:\(?%\)?)?", re.IGNORECASE)
 _MONTHS = re.compile(
-    r"\b(\d{1,2})[ .]{1,2}(jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-zé]{0,7}\.?[ ](?:(?:19|20)\d\d|\d\d\b)",
+    r"\b(\d{1,2})[ .]{1,2}(jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec"
+    r"|dez)[a-zé]{0,7}\.?[ ](?:(?:19|20)\d\d|\d\d\b)",
     re.IGNORECASE,
 )
 _MARK = re.compile(r"\((?:\d|\*)\)$|\*{1,2}$|[¹²³†‡]$")
 _TICK = re.compile(r"[(\[][ ]{0,3}[xX✓✔]?[ ]{0,3}[)\]]|[☐☑☒✓✔xX□■]|")
 _TICKED = re.compile(r"[(\[][ ]?[xX✓✔][ ]?[)\]]|[☑☒✓✔xX■]")
 _COUNTS = re.compile(r"/[uµμ]l\b|\babs\b|cells/|10\^?9/l|\bsubsets?\b", re.IGNORECASE)
+_SHARE = re.compile(r"[<>]?[ ]?(?:100|\d{1,2})(?:[.,]\d+)?[ ]?%?")
 _MARKER_CELL = re.compile(
     r"[^\w]{0,4}(?:\d{1,2}[.)] )?(?:anti-|s|c|cy|m)?CD(\d{1,3})[a-zA-Z]{0,2}(?!\d)", re.IGNORECASE
 )
@@ -149,7 +152,7 @@ def _block(
     ):
         columns.insert(0, Column("marker", block[top][2][0].start - block[top][0], 0))
     else:
-        columns[0].role = "marker"
+        columns[0].role, columns[0].text = "marker", head[0].text
         for column in columns:
             column.start -= block[top - 1][0]
             column.end -= block[top - 1][0]
@@ -189,7 +192,15 @@ def _counted(block: list[tuple[int, str, list[Cell]]], words: Words, out: TableR
             out.used.append((offset, offset + len(line)))
         if antigen:
             out.claims.append(
-                Claim(antigen, "unk", cells[0].start, cells[0].end, reason="count", order=cells[0].start, mention=True)
+                Claim(
+                    antigen,
+                    "unk",
+                    cells[0].start,
+                    cells[0].end,
+                    reason="count",
+                    order=cells[0].start,
+                    mention=True,
+                )
             )
 
 
@@ -197,7 +208,10 @@ def _telling(cells: list[Cell], words: Words) -> bool:
     """Whether a row reads like a head: at least one cell whose role is known and that is no mere diagnosis."""
     if len(cells) > 2 and len({c.text for c in cells[1:]}) == 1:
         return False
-    return any(_column(c, words).role not in ("", "marker") and words.table.get(c.text.lower()) != "dx" for c in cells[1:])
+    return any(
+        _column(c, words).role not in ("", "marker") and words.table.get(c.text.lower()) != "dx"
+        for c in cells[1:]
+    )
 
 
 def _rows(
@@ -256,7 +270,9 @@ def _footnote(placed: dict[int, Cell], wanted: list[int], text: str, words: Word
         if not mark:
             continue
         note = re.search(
-            r"^[ \t]*" + re.escape(mark.group()) + r"[ :.)]?(.{4,200})$", text[claim.end : claim.end + 4000], re.MULTILINE
+            r"^[ \t]*" + re.escape(mark.group()) + r"[ :.)]?(.{4,200})$",
+            text[claim.end : claim.end + 4000],
+            re.MULTILINE,
         )
         kinds = (
             {t.kind for t in Scanner(note.group(1).lower(), words, frozenset(), {}).run()} if note else set()
@@ -355,6 +371,8 @@ def _column(cell: Cell, words: Words) -> Column:
     if column.role == "" and "hscore" in kinds:
         column.role = "hscore"
     first = lowered.split(" ")[0]
+    if column.role == "" and first in ("pct", "percent", "%") and " " in lowered and not kinds & {"norm"}:
+        column.role = "percent"
     if (
         column.role == ""
         and words.table.get(first) in ("current", "other")
@@ -444,11 +462,15 @@ def _row_claim(
         section="table",
     )
     values: list[tuple[str, str]] = []
+    share = any("%" in c.text or "percent" in c.text for c in columns)
     for at in wanted:
         cell = placed.get(at)
         if cell is None:
             continue
-        value, kind = cell_value(cell.text, words, legend, columns[at].role)
+        role = columns[at].role
+        if role == "current" and share and _SHARE.fullmatch(cell.text):
+            role = "percent"
+        value, kind = cell_value(cell.text, words, legend, role)
         kind = "intensity" if columns[at].role == "intensity" and kind == "word" else kind
         claim.end = max(claim.end, cell.end)
         if value:
@@ -523,15 +545,11 @@ def _cell_tokens(tokens: list[Token], policy: Policy, text: str) -> tuple[str, s
     percent = ""
     for token in tokens[1:]:
         kind = token.kind
-        if (
-            token is tokens[1]
-            and token.text.startswith("repeat")
-            and len(tokens) > 2
-        ):
+        if token is tokens[1] and token.text.startswith("repeat") and len(tokens) > 2:
             return "unk", "word"
         if kind in ("failed", "pending", "mask", "hedge") or token.text == "?":
             return "unk", "word"
-        if kind in ("norm",):
+        if kind in ("norm", "cells", "small"):
             break
         if kind in ("pos", "neg", "low") or kind == "v":
             value = token.val or kind
@@ -585,7 +603,8 @@ def _transposed(
                 Cell(rest.strip(), cells[0].start, cells[0].end),
                 *cells[1:],
             ]
-        rows.append((place, row, cells, _column(cells[0], words)))
+        named = next((c for c in cells if not _DATA.fullmatch(c.text)), cells[0])
+        rows.append((place, row, cells, _column(named, words)))
     chosen = _chosen([r[3] for r in rows])
     out.used.append((offset, offset + len(line)))
     for at, (place, row, cells, _) in enumerate(rows):

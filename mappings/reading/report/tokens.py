@@ -17,7 +17,8 @@ _AFTER = re.compile(
     rf"{_LEAD}(?:(?P<brack>[ \t]?[(\[][ \t]?(?P<s1>{_SIGN}|-|–|neg|pos|\?)[ \t]?[)\]])"
     rf"|(?P<wrap>[ \t]{{0,3}}\n[ \t]{{0,20}}(?P<s3>{_SIGN}|-)(?=[,;.]))"
     rf"|(?P<bare>[ \t]{{0,3}}(?P<s2>{_SIGN}|\?|↓{{1,3}}|↑{{1,3}}))"
-    r"|(?P<mask>[ \t]{0,3}(?:[-–—_*#xX]{3,}|[~;*#_=<>?!^°§$:]{3,}|[-_*#]{2}|—(?=[ \t]{0,9}(?:$|[\n,;|)]))|[(\[][ \t._-]{0,8}[)\]](?=[ \t]{0,9}(?:$|[\n,;|.])))(?![\w>]))"
+    r"|(?P<mask>[ \t]{0,3}(?:[-–—_*#xX]{3,}|[~;*#_=<>?!^°§$:]{3,}|[-_*#]{2}|—(?=[ \t]{0,9}(?:$"
+    r"|[\n,;|)]))|[(\[][ \t._-]{0,8}[)\]](?=[ \t]{0,9}(?:$|[\n,;|.])))(?![\w>]))"
     r"|(?P<minus>[ \t]{0,3}[-–](?!>)))",
     re.IGNORECASE,
 )
@@ -26,11 +27,14 @@ _MINUS_ENDS = re.compile(
     r"[ \t]*(?:$|[,;|)\]/.\n+&]|(?:and|or|but|und|et|e|y|sowie|with|cd\d|s?ig[mgd]?\b|kappa|lambda|\())", re.I
 )
 _SCAN = re.compile(
-    r"(?P<mark>(?<![a-zA-Z0-9])(?P<pre>s|c|cy|cyt|m|sm|ic|anti[- ]?|α)?CD(?P<num>\d{1,3})(?P<suf>[a-zA-Z]{0,12}))"
-    r"|(?P<box>\[[ ]?[xX✓✔]?[ ]?\]|[☐☑☒□■✓✔]|\([xX ]\)(?!\w))"
-    r"|(?P<pct>(?:[<>~≈][ \t]?=?[ \t]?)?(?:\d{1,3}(?:[.,]\d{1,3})?)(?:[ \t]?%?[ \t]?(?:-|–|to|bis|à|a|al?)[ \t]?\d{1,3}(?:[.,]\d{1,3})?)?"
+    r"(?P<mark>(?<![a-zA-Z0-9])(?P<pre>s|c|cy|cyt|m|sm|ic|anti[- ]?|α)?CD(?P<num>\d{1,3})"
+    r"(?P<suf>[a-zA-Z]{0,12}))"
+    r"|(?P<box>\[[ ]?[xX✓✔]?[ ]?\]|[☐☑☒□■✓✔]|\([xX ]\))"
+    r"|(?P<pct>(?:[<>~≈][ \t]?=?[ \t]?)?(?:\d{1,3}(?:[.,]\d{1,3})?)(?:[ \t]?%?[ \t]?(?:-|–|to|bis"
+    r"|à|a|al?)[ \t]?\d{1,3}(?:[.,]\d{1,3})?)?"
     r"[ \t]?(?:%|pct\b|percent\b|per cent\b|prozent\b|v\.H\.))"
-    r"|(?P<of>(?<![\d.,])(?<!\d{3} )(?<![ ]\d )\d{1,3}(?:[.,]?\d{3})?[ \t]?(?:of|out of|/|von|sur|su|de|in)[ \t]?\d{1,3}(?:[.,]?\d{3})?(?![\d/]|[.,]\d|[ ]\d))"
+    r"|(?P<of>(?<![\d.,])(?<!\d{3} )(?<![ ]\d )\d{1,3}(?:[.,]?\d{3})?[ \t]?(?:of|out of|/|von|sur"
+    r"|su|de|in)[ \t]?\d{1,3}(?:[.,]?\d{3})?(?![\d/]|[.,]\d|[ ]\d))"
     r"|(?P<num2>\d{1,3}(?:[.,]\d{3})+(?![\d])|\d{1,9}(?:[.,]\d{1,4})?)"
     r"|(?P<nl>\n)"
     r"|(?P<arrow>->|=>|→|⇒|-->)"
@@ -47,8 +51,10 @@ _SCAN = re.compile(
 
 _COMPARATOR = re.compile(
     r"(?P<no>\bnot |\bno |\bnicht |\bpas |\bnon |\bat most |\bat least |\bmindestens |\bhöchstens )?"
-    r"(?:(?P<more>\b(?:above|over|more than|greater than|exceeding|mehr als|über|plus de|più di|oltre|más de)|(?<=at most )|(?<=up to )|(?<=höchstens ))"
-    r"|(?:\b(?:below|under|less than|fewer than|weniger als|unter|moins de|meno di|menos de)|(?<=at least )|(?<=mindestens )))[ ]?$",
+    r"(?:(?P<more>\b(?:above|over|more than|greater than|exceeding|mehr als|über|plus de|più di"
+    r"|oltre|más de)|(?<=at most )|(?<=up to )|(?<=höchstens ))"
+    r"|(?:\b(?:below|under|less than|fewer than|weniger als|unter|moins de|meno di|menos de)|"
+    r"(?<=at least )|(?<=mindestens )))[ ]?$",
     re.IGNORECASE,
 )
 
