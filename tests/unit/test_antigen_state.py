@@ -341,3 +341,52 @@ def test_a_report_that_is_final_replaces_no_other_report_of_the_same_day() -> No
     )
     other = report("Pleural fluid: lymphoma cells are CD19 negative.", id="b", specimen="Pleural effusion")
     assert state(relapsed(one, other)) == "unknown"
+
+
+NODE, OTHER_NODE = "Lymph node, left axilla", "Lymph node, right groin"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "settled"),
+    [
+        ({}, {}, True),
+        ({}, {"when": "2025-09-21"}, False),
+        ({"specimen": NODE}, {"specimen": OTHER_NODE}, False),
+        ({"specimen": NODE}, {"specimen": "Bone marrow trephine"}, False),
+        ({"accession": "Specimen/a"}, {"accession": "Specimen/a"}, True),
+        ({"accession": "Specimen/a"}, {"accession": "Specimen/b"}, False),
+        ({"accession": "Specimen/a"}, {"accession": "Specimen/a", "when": "2025-09-22"}, True),
+        ({"accession": "Specimen/a"}, {}, True),
+        ({"when": None}, {"when": None}, False),
+    ],
+    ids=str,
+)
+def test_an_amended_result_settles_its_own_specimen_only(
+    first: Resource, second: Resource, settled: bool
+) -> None:
+    """IHC positive, amended flow negative: one answer on one specimen, discordant on two (11.2)."""
+
+    def made_on(resource: Resource, accession: str | None = None) -> Resource:
+        if accession:
+            resource["specimen"] = {"reference": accession, "display": "Lymph node, core biopsy"}
+        return resource
+
+    def split(given: Resource) -> tuple[str | None, Resource]:
+        rest = dict(given)
+        return rest.pop("accession", None), {"specimen": "Lymph node, core biopsy", **rest}
+
+    own, more = split(first)
+    other, others = split(second)
+    made = relapsed(
+        made_on(stain("Positive", **more), own),
+        made_on(flow("Negative", **{"status": "amended", **others}), other),
+    )
+    assert state(made) == ("negative" if settled else "unknown")
+
+
+def test_a_replaced_version_is_named_and_a_kept_one_is_not() -> None:
+    made = relapsed(stain("Positive", id="a"), stain("Negative", id="b", status="amended"))
+    replaced = [
+        row.source.reference for row in made.assessment.set_aside if row.source and row.code == "replaced"
+    ]
+    assert replaced == ["Observation/a"]

@@ -103,11 +103,11 @@ def test_a_name_needs_a_tumour(name: str, where: str | None, wanted: str) -> Non
 
 @pytest.mark.parametrize("unit", ["/uL", "cells/uL", "10*3/uL", "10*9/L", "/mm3", "cells/µL"])
 def test_a_concentration_is_a_count_wherever_it_was_taken(unit: str) -> None:
-    made = relapsed(
-        observation("CD19", {"valueQuantity": {"value": 0, "unit": unit}}, specimen="Peripheral blood")
-    )
-    assert state(made) == "unknown"
-    assert made.facts.monitoring
+    for where in ("Peripheral blood", "Bone marrow", "Lymph node"):
+        for value in ({"value": 0, "unit": unit}, {"value": 0, "code": unit}):
+            made = relapsed(observation("CD19", {"valueQuantity": value}, specimen=where))
+            assert state(made) == "unknown"
+            assert made.facts.monitoring
 
 
 @pytest.mark.parametrize(
