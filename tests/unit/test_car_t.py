@@ -359,3 +359,24 @@ def test_a_product_named_in_another_role_is_no_infusion(name: str) -> None:
 )
 def test_an_infusion_stays_one(name: str) -> None:
     assert [one.product for one in infusions(procedure(name))] == ["axicabtagene-ciloleucel"]
+
+
+def test_an_infusion_in_the_future_is_no_fact_and_no_denial() -> None:
+    """A completed infusion dated after the time of judgement is a contradiction: neither yes nor no (H-32)."""
+    made = judge(condition(), procedure(when="2026-06-05"))
+    assert category(made) == "insufficient-data"
+    assert "future" in codes_of(made, "conflict")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("Abecma", "Q2041"), ("Idecabtagene vicleucel infusion", "Q2042"), ("CD22 CAR-T infusion", "Q2041")],
+)
+def test_code_and_text_that_name_different_targets_name_none(text: str, code: str) -> None:
+    made = judge(condition(), procedure(concept(text, (HCPCS, code))), stain("Negative"))
+    assert category(made) != "cd19-negative"
+
+
+def test_code_and_text_of_two_cd19_products_stay_cd19() -> None:
+    found = infusions(procedure(concept("Kymriah", (HCPCS, "Q2041"))))
+    assert [one.targets for one in found] == [("CD19",)]

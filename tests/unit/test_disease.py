@@ -231,3 +231,10 @@ OTHERWISE = [
 def test_a_qualifier_of_something_else_leaves_the_disease(name: str) -> None:
     assert diagnosis(name, "active")[2] != "no-lymphoid-malignancy"
     assert diagnosis(name, "relapse")[0] == "lbcl"
+
+
+@pytest.mark.parametrize("dated", [{"recordedDate": "2026-07-01"}, {"onsetDateTime": "2026-07-01"}])
+def test_a_relapse_recorded_in_the_future_is_a_conflict(dated: dict[str, str]) -> None:
+    made = judge(condition("Relapsed DLBCL", "active", **dated), procedure())
+    assert category(made) in ("no-relapse", "insufficient-data")
+    assert "future" in codes_of(made, "conflict")
