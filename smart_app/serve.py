@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
+import signal
 import socket
+import sys
 import threading
 import time
 from http.client import HTTPConnection
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 HANDED_OVER = "POSTCART_SETTINGS"
 BLOCKING_THREADS = 8
 _STACK = 1 << 20
+_PATIENCE = 60.0
 
 
 def run(options: argparse.Namespace) -> int:
@@ -60,6 +64,8 @@ def _serve(settings: Settings) -> int:
     from granian.constants import Interfaces, Loops
     from granian.log import LogLevels
 
+    # a forked worker would inherit whatever lock another thread of ours holds at that moment, for ever
+    multiprocessing.set_start_method("spawn", force=True)
     os.environ[HANDED_OVER] = settings.dumped()
     server = Granian(
         "smart_app.serve:application",
@@ -70,22 +76,27 @@ def _serve(settings: Settings) -> int:
         workers=1,
         blocking_threads=BLOCKING_THREADS,
         websockets=False,
+        respawn_failed_workers=True,
         log_level=LogLevels.error,
         factory=True,
     )
-    threading.Thread(target=_announce, args=(settings,), daemon=True).start()
+    never_ready = threading.Event()
+    threading.Thread(target=_announce, args=(settings, never_ready), daemon=True).start()
     server.serve()
-    return DONE
+    return SELFTEST if never_ready.is_set() else DONE
 
 
-def _announce(settings: Settings) -> None:
-    """Prints the ready line once `/ready` answers 200."""
-    deadline = time.monotonic() + 60
+def _announce(settings: Settings, never_ready: threading.Event) -> None:
+    """Prints the ready line once `/ready` answers 200; ends the service where that does not come."""
+    deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         if _ready_status(settings) == 200:
             print(f"postcart ready {settings.url}", flush=True)
             return
         time.sleep(0.05)
+    never_ready.set()
+    print(f"postcart: not ready within {_PATIENCE:.0f} seconds; see the log lines.", file=sys.stderr)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _ready_status(settings: Settings) -> int:

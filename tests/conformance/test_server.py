@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -160,6 +162,22 @@ def test_no_full_collection_falls_into_a_call(server: Running) -> None:
         connection.sendall(request("GET", "/metrics", b""))
         text = receive(connection)[2].decode()
     assert "postcart_full_collections_inside_calls_total 0\n" in text
+
+
+def test_workers_are_fresh_processes_that_come_back(server: Running) -> None:
+    """A worker never shares locks with its parent, and one that dies is replaced."""
+    (worker,) = [
+        pid for pid in server.workers() if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    os.kill(worker, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            good(server)
+            break
+        time.sleep(0.2)
+    good(server)
+    assert worker not in server.workers()
 
 
 def test_calls_for_several_patients_at_once_never_mix(server: Running) -> None:
