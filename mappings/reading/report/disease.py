@@ -8,7 +8,7 @@ from mappings.reading.report.tokens import Token
 
 def note_malignancy(sentence: Sentence, story: Story) -> None:
     """Notes where malignant cells are said to be, or not to be, in this specimen (narrative rule 2)."""
-    if sentence.section in ("history", "plan", "therapy", "panel", "legend"):
+    if sentence.section in ("history", "plan", "therapy", "panel", "sought", "legend"):
         return
     tokens = sentence.tokens
     if elsewhere(sentence, story):

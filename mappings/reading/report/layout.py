@@ -21,6 +21,10 @@ _RESULT_LABEL = re.compile(
     r"(?:result|value|ergebnis|befund|résultat|risultato|resultado)[ ]?:", re.IGNORECASE
 )
 _DANGLING = re.compile(r"\b(?:with|and|but|shows?|showing)[ ][a-zA-Z]{3,12}$")
+_ENDS_MARKED = re.compile(r"\bCD\d{1,3}[a-z]?$", re.IGNORECASE)
+_VALUE_START = re.compile(
+    r"[<>]?[ ]?\d{1,3}(?:[.,]\d+)?[ ]?(?:-[ ]?\d{1,3}[ ]?)?%|[a-z]{3,12}[,.;]|(?:positive|negative|dim|weak|not|is|are)\b"
+)
 _MARKED = re.compile(r"(?:s|c|cy)?CD\d", re.IGNORECASE)
 _MONTH_NAMES = "janfebmaraprmayjunjulaugsepoctnovdec"
 _METHOD_LINE = re.compile(r"\b(?:ihc|immuno|stains|flow|phenotype)", re.IGNORECASE)
@@ -158,6 +162,8 @@ def _wraps(here: str, following: str) -> bool:
     if last and last.group(1).lower() in _OPENERS and " " in left.strip():
         return True
     if _DANGLING.search(left) and _MARKED.match(right):
+        return True
+    if _ENDS_MARKED.search(left) and _VALUE_START.match(right) and " " in left.strip():
         return True
     if left.count("(") > left.count(")") and right[0] not in "-*":
         return True

@@ -69,4 +69,5 @@ class Claim:
     clone: str = ""
     mention: bool = False
     strong: bool = False
+    worded: bool = False
     scope: tuple[int, int] = field(default=(0, 0))

@@ -40,6 +40,18 @@ _PLAIN = frozenset(
         "cells",
     )
 )
+_SHOWN = frozenset(
+    (
+        "reactivity",
+        "staining",
+        "expression",
+        "signal",
+        "labelling",
+        "labeling",
+        "positivity",
+        "immunoreactivity",
+    )
+)
 _NOUNS = frozenset(
     (
         "cells",
@@ -351,7 +363,7 @@ def _suffix(gap: _Gap) -> list[Value]:
     out: list[Value] = []
     pop, negator, hard = "", -1, False
     tokens = gap.tokens[: gap.split]
-    strange = False
+    strange = loose_clause = False
     for at, (index, token) in enumerate(tokens):
         kind = token.kind
         if token.text == ",":
@@ -360,8 +372,8 @@ def _suffix(gap: _Gap) -> list[Value]:
                 ahead is not None
                 and ahead.kind == "w"
                 and len(ahead.text) > 2
-                and at + 2 < len(tokens)
-                and _is_value(tokens[at + 2][1])
+                and any(_is_value(t) for _, t in tokens[at + 2 : at + 4])
+                and not any(t.text == "," for _, t in tokens[at + 1 : at + 4])
             )
         if (
             strange
@@ -383,6 +395,7 @@ def _suffix(gap: _Gap) -> list[Value]:
                 hard = False
         elif token.text == ";" or kind == "but":
             hard = True
+            loose_clause = token.text == ";"
             pop = "" if pop == "compare" else pop
         elif kind == "negator":
             negator = index
@@ -403,6 +416,8 @@ def _suffix(gap: _Gap) -> list[Value]:
             following = tokens[at + 1 : at + 5]
             comparing = token.text.rsplit(" ", 1)[-1] in COMPARING
             own = "" if comparing else _pop_after(following)
+            if hard and loose_clause and not (own or pop) and state in ("pos", "neg"):
+                continue
             if comparing:
                 out.append(
                     Value(state, index, kind, "" if pop == "compare" else pop, "later" if hard else "suffix")
@@ -413,7 +428,9 @@ def _suffix(gap: _Gap) -> list[Value]:
             out.append(Value(state, index, kind, own, "later" if hard else "suffix"))
     loose = [i for i, t in tokens if t.kind == "negator"]
     if loose and not out and not any(t.kind in ("pct", "compare", "m") for _, t in tokens):
-        out.append(Value("unk", loose[0], "failed", "", "suffix"))
+        ahead = next((t for i, t in tokens if i == loose[0] + 1), None)
+        denied = ahead is not None and ahead.text in _SHOWN
+        out.append(Value("neg" if denied else "unk", loose[0], "neg" if denied else "failed", "", "suffix"))
     return out
 
 

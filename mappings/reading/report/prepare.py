@@ -101,7 +101,12 @@ def keep_choices(tokens: list[Token]) -> None:
                 or "circle" in kinds
             )
         ]
-        if len({t.kind for t in options}) >= 2 and (sum(t.text == "/" for t in part) >= len(options) - 1):
+        graded = {t.kind for t in options} in ({"low", "neg"}, {"low", "pos"}) and "circle" not in kinds
+        if (
+            not graded
+            and len({t.kind for t in options}) >= 2
+            and (sum(t.text == "/" for t in part) >= len(options) - 1)
+        ):
             marked = [
                 t
                 for i, t in enumerate(part)

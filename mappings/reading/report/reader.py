@@ -28,7 +28,7 @@ _BIG = re.compile(
     r"\b(?:large|big|groß|grosse|grandes? c|grandi c|células grandes)|blast|sternberg", re.IGNORECASE
 )
 _BARE_PERCENT = re.compile(
-    r"(?<![\d.])[ (](?:%|percent|prozent|pct)[ ]?(?:of|der|des|\)|pos)|percent of|^[ ]*%[ ]?CD\d",
+    r"(?<![\d.])[ (](?:%|percent|prozent|pct)[ ]?(?:of|der|des|\)|pos)|percent of|percentage of|^[ ]*%[ ]?CD\d",
     re.IGNORECASE | re.MULTILINE,
 )
 

@@ -13,7 +13,7 @@ _STATES = {
     "neg": AntigenState.NEGATIVE,
     "unk": AntigenState.UNKNOWN,
 }
-_SILENT = frozenset(("panel", "legend", "gene", "therapy", "count", "control"))
+_SILENT = frozenset(("sought", "legend", "gene", "therapy", "count", "control"))
 _METHODS = {"flow": Method.FLOW, "ihc": Method.IHC}
 
 
@@ -44,7 +44,13 @@ def resolve(
         return None
     voided = [c for c in claims if c.strong and c.reason == "withdrawn" and (c.past or c.pop == "norm")]
     usable = voided + [
-        c for c in claims if not c.past and c.pop != "norm" and not c.mention and c.section not in _SILENT
+        c
+        for c in claims
+        if not c.past
+        and c.pop != "norm"
+        and not c.mention
+        and c.section not in _SILENT
+        and (c.section != "panel" or c.worded)
     ]
     if malignancy == "absent":
         return _unknown(claims, "no-malignancy", plain, original)
@@ -86,7 +92,7 @@ def _settle(definite: list[Claim], unknown: list[Claim], story: Story) -> tuple[
             for c in definite
             if c.order > strong[-1].order
             and c.section != "original"
-            and (c.corrects or strong[-1].reason in ("withdrawn", "artefact"))
+            and (c.corrects or strong[-1].reason == "withdrawn" or c.line != strong[-1].line)
         ]
         if not later:
             return [], strong[-1].reason

@@ -76,12 +76,11 @@ def _stops(tokens: list[Token], index: int, text: str, words: Words) -> bool:
 
 
 def number_groups(sentence: Sentence) -> None:
-    number, stack = 0, 0
+    number = 0
     top = 0
     for token in sentence.tokens:
-        if token.text == "(" or token.text == ")" or token.text in (",", ";") or token.kind in ("but",):
+        if token.text == "(" or token.text == ")" or token.text in (",", ";") or token.kind in ("but",) or (token.kind == "current" and "history" in sentence.group_kinds.get(number, ())):
             top += 1
             number = top
         sentence.groups.append(number)
         sentence.group_kinds.setdefault(number, set()).add(token.kind)
-    del stack

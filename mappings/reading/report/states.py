@@ -11,7 +11,7 @@ from mappings.reading.report.story import Sentence, Story
 from mappings.reading.report.tokens import Token
 from mappings.reading.report.tokens import number as to_number
 
-_PASSIVE = frozenset(("panel", "plan", "gene", "therapy", "count", "control", "legend"))
+_PASSIVE = frozenset(("panel", "sought", "plan", "gene", "therapy", "count", "control", "legend"))
 
 
 def settle_state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, others: bool) -> None:
@@ -24,6 +24,7 @@ def settle_state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, oth
         values = later[:1]
     values = [v for v in values if v.pop != "norm"] or values
     states = {v.state for v in values}
+    claim.worded = any(v.kind in ("pos", "neg", "low") for v in values)
     if pair.number is not None and story.denominator and values and pair.percent is None:
         following = sentence.tokens[pair.index + 1 : pair.index + 6]
         if any(t.text in ("events", "cells") for t in following):

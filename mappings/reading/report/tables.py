@@ -146,9 +146,7 @@ def _block(
     columns = [_column(c, words) for c in head]
     barred = "|" in block[top - 1][1]
     if (not barred and len(head) == len(block[top][2]) - 1) or (
-        columns
-        and columns[0].role in ("current", "other", "call", "percent", "date")
-        and head[0].start - block[top - 1][0] > 5
+        not barred and head[0].start - block[top - 1][0] >= block[top][2][0].end - block[top][0]
     ):
         columns.insert(0, Column("marker", block[top][2][0].start - block[top][0], 0))
     else:
