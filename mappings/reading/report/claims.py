@@ -129,6 +129,8 @@ def _population(pair: Pair, sentence: Sentence, story: Story) -> str:
     before = _population_before(tokens, pair.index)
     if before:
         return before
+    if _bare_cells(pair, tokens):
+        return "norm"
     for at in range(pair.index + 1, len(tokens)):
         if tokens[at].kind == "mal":
             return "mal"
@@ -143,6 +145,18 @@ def _population(pair: Pair, sentence: Sentence, story: Story) -> str:
     if sentence.section == "control":
         return "norm"
     return story.carried_pop
+
+
+def _bare_cells(pair: Pair, tokens: list[Token]) -> bool:
+    """Whether the marker names plain B cells, and its clause says nothing of a clone: "CD20+ B cells"."""
+    if not pair.token.sign or pair.index + 1 >= len(tokens) or tokens[pair.index + 1].kind != "cells":
+        return False
+    for token in tokens[pair.index + 2 :]:
+        if token.kind == "mal":
+            return False
+        if token.text in (",", ";", "(") or token.kind in ("but", "m"):
+            break
+    return True
 
 
 def _population_before(tokens: list[Token], index: int) -> str:

@@ -79,7 +79,8 @@ def number_groups(sentence: Sentence) -> None:
     number = 0
     top = 0
     for token in sentence.tokens:
-        if token.text == "(" or token.text == ")" or token.text in (",", ";") or token.kind in ("but",) or (token.kind == "current" and "history" in sentence.group_kinds.get(number, ())):
+        turned = token.kind == "current" and "history" in sentence.group_kinds.get(number, ())
+        if token.text in ("(", ")", ",", ";") or token.kind == "but" or turned:
             top += 1
             number = top
         sentence.groups.append(number)
