@@ -74,7 +74,7 @@ _RESPECTIVE = frozenset(
     ("respectively", "respektive", "respectivement", "rispettivamente", "respectivamente", "jeweils")
 )
 _JOINS = (",", "/", "&", "(", ")", "+", ":", "|", "=")
-_INTENSITY = (
+INTENSITY = (
     "bright",
     "strong",
     "moderate",
@@ -452,7 +452,7 @@ def _pop_after(tokens: list[tuple[int, Token]]) -> str:
 
 
 def _call(value: Value, token_text: str) -> bool:
-    return value.state in ("neg", "unk") or not token_text.startswith(_INTENSITY)
+    return value.state in ("neg", "unk") or not token_text.startswith(INTENSITY)
 
 
 def _except(run: list[Pair], suffix: list[Value], said: list[Value], denied: bool) -> None:

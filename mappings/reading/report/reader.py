@@ -65,7 +65,7 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
     _order_versions(plain.text, lines, story)
     malignancy = malignancy_of(story)
     about = describe(plain, original, story, words)
-    findings = {a: resolve(story, a, malignancy, plain, original) for a in Antigen}
+    findings = {a: resolve(story, a, malignancy, plain, original, method) for a in Antigen}
     return replace(about, findings=findings, malignancy=malignancy, cut=cut)
 
 

@@ -35,7 +35,7 @@ def malignancy_of(story: Story) -> str:
 
 
 def resolve(
-    story: Story, antigen: Antigen, malignancy: str, plain: Plain, original: str
+    story: Story, antigen: Antigen, malignancy: str, plain: Plain, original: str, stated: Method
 ) -> AntigenFinding | None:
     """The finding of one antigen, or None when the text does not name it."""
     claims = [c for c in story.claims if c.antigen == antigen.value]
@@ -63,7 +63,7 @@ def resolve(
         return _unknown(usable, reason, plain, original)
     values = {c.value for c in chosen}
     value = values.pop() if len(values) == 1 else "low"
-    return _finding(value, chosen, plain, original)
+    return _finding(value, chosen, plain, original, stated)
 
 
 def _reason(claims: list[Claim], mentions: list[tuple[str, int, int]], unknown: list[Claim]) -> str:
@@ -139,14 +139,14 @@ def _span(claim: Claim, plain: Plain) -> tuple[int, int]:
     return plain.back(claim.start), plain.back(max(claim.end - 1, claim.start)) + 1
 
 
-def _finding(value: str, claims: list[Claim], plain: Plain, original: str) -> AntigenFinding:
+def _finding(value: str, claims: list[Claim], plain: Plain, original: str, stated: Method) -> AntigenFinding:
     spans = tuple(dict.fromkeys(_span(c, plain) for c in claims))
     first = claims[0]
     return AntigenFinding(
         _STATES[value],
         tuple(original[a:b] for a, b in spans),
         spans,
-        method=_METHODS.get(first.method, Method.UNSPECIFIED),
+        method=_METHODS.get(first.method, stated),
         percent=next((c.percent for c in claims if c.percent), ""),
         h_score=next((c.h_score for c in claims if c.h_score), ""),
         intensity=next((c.intensity for c in claims if c.intensity), ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mappings.reading.report.model import Claim
-from mappings.reading.report.pairs import Pair, Value
+from mappings.reading.report.pairs import INTENSITY, Pair, Value
 from mappings.reading.report.quantity import band, quantity
 from mappings.reading.report.story import Sentence, Story
 from mappings.reading.report.tokens import Token
@@ -24,6 +24,8 @@ def settle_state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, oth
         values = later[:1]
     values = [v for v in values if v.pop != "norm"] or values
     states = {v.state for v in values}
+    claim.intensity = _intensity(values, sentence)
+    claim.clone = _clone(pair, sentence, story)
     claim.worded = any(v.kind in ("pos", "neg", "low") for v in values)
     if pair.number is not None and story.denominator and values and pair.percent is None:
         following = sentence.tokens[pair.index + 1 : pair.index + 6]
@@ -189,6 +191,27 @@ def _unknown(values: list[Value], claim: Claim, sentence: Sentence) -> None:
         return
     claim.strong = any(v.kind == "openw" for v in unknown)
     claim.reason = unknown[0].kind if unknown[0].kind in ("pending", "failed") else "missing"
+
+
+def _intensity(values: list[Value], sentence: Sentence) -> str:
+    """The word of intensity as written, for display."""
+    for value in values:
+        token = sentence.tokens[value.index]
+        if token.kind in ("low", "pos") and token.text.startswith(INTENSITY):
+            return token.text
+    return ""
+
+
+def _clone(pair: Pair, sentence: Sentence, story: Story) -> str:
+    """The antibody clone named beside the marker (rules 3, assay traps)."""
+    following = sentence.tokens[pair.index + 1 : pair.index + 9]
+    stop = next((i for i, t in enumerate(following) if t.kind == "m" and t.sub != "name"), len(following))
+    texts = [t.text for t in following[:stop] if t.text != "-"]
+    for parts in story.words.clones:
+        for at in range(len(texts) - len(parts) + 1):
+            if tuple(p for t in texts[at : at + len(parts)] for p in (t,)) == parts:
+                return "".join(parts).upper()
+    return ""
 
 
 def _combine(values: list[Value]) -> str:
