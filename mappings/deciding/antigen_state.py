@@ -212,17 +212,17 @@ def _present(definite: list[AntigenResult], window: Window, weighed: _Weighed) -
     settled = _settled(definite)
     if settled:
         return settled
-    kept = list(definite)
-    for older in definite:
+    if len({r.state for r in definite}) < 2:
+        return definite
+    gone: set[int] = set()
+    for number, older in enumerate(definite):
         for newer in definite:
-            if newer is older or older not in kept or newer.state is older.state:
-                continue
-            if _replaces(newer, older, window):
-                kept.remove(older)
+            if newer.state is not older.state and _replaces(newer, older, window):
+                gone.add(number)
                 reason = f"has changed since: {describe(newer)}"
                 weighed.remarks.append(_aside(older, reason, "changed"))
                 break
-    return kept
+    return [result for number, result in enumerate(definite) if number not in gone]
 
 
 def _settled(definite: list[AntigenResult]) -> list[AntigenResult]:

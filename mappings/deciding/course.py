@@ -102,7 +102,7 @@ def _from_specimens(facts: Facts, reference: CarTInfusion, active: list[Dated]) 
             certainty=Certainty.CONFIRMED,
             when=date,
             source=result.source,
-            site=result.specimen.value,
+            site="cns" if result.cns else result.specimen.value,
             words=f"{result.antigen.value} {result.state.value} on the specimen",
             phenotype=True,
             accession=result.accession,

@@ -10,7 +10,7 @@ from mappings.deciding.course_model import Course, Dated
 from mappings.facts import Certainty, EventKind, Remark
 
 _STRENGTH = {Certainty.CONFIRMED: 0, Certainty.STATED: 1, Certainty.SUSPECTED: 2, Certainty.MRD: 3}
-_OUTSIDE_MARROW = frozenset({"csf", "tissue", "effusion"})
+_OUTSIDE_MARROW = frozenset({"csf", "cns", "tissue", "effusion"})
 
 
 def find_episode(active: list[Dated], cleared: list[Dated], course: Course) -> None:

@@ -28,7 +28,7 @@ from mappings.reading.chart import Hit
 from mappings.reading.components import Component, values_text
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
 from mappings.reading.recognise import Recogniser, texts_of
-from mappings.reading.report import read_report
+from mappings.reading.texts import Texts
 from mappings.reading.values import CodedState, Valued
 from mappings.reading.vocabulary import Vocabulary
 
@@ -46,6 +46,7 @@ class Item:
     names: str
     valued: Valued
     element: str
+    coded: bool = False
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ class Reader:
     recogniser: Recogniser
     vocabulary: Vocabulary
     surroundings: Surroundings
+    texts: Texts
 
     def read(self, hit: Hit, into: AntigenReading) -> None:
         """Reads one Observation and its components."""
@@ -93,11 +95,17 @@ class Reader:
     def _items(self, hit: Hit) -> Iterator[Item]:
         resource = hit.resource
         names = " ; ".join(texts_of(resource.code))
-        yield Item(hit.concepts, names, values.of_resource(resource), "value")
+        coded = self._by_code(resource.code)
+        yield Item(hit.concepts, names, values.of_resource(resource), "value", coded)
         for number, part in enumerate(wire.peek_list(resource.component, Component)):
             concepts = self.recogniser.concepts(part.code)
             part_names = " ; ".join(texts_of(part.code))
-            yield Item(concepts, part_names, part.valued(), f"component[{number}]")
+            coded = self._by_code(part.code)
+            yield Item(concepts, part_names, part.valued(), f"component[{number}]", coded)
+
+    def _by_code(self, code: wire.Concept | None) -> bool:
+        """Whether a verified code, and not only a name, says which antigen a result is about."""
+        return any(concept.kind == "antigen-observation" for concept in self.recogniser.coded(code))
 
     def _antigen(self, item: Item) -> Antigen | None:
         """The one antigen an item is about, by code or by name; None for none or several, or for CAR T cells."""
@@ -121,6 +129,10 @@ class Reader:
         aside = self._not_tumour(item, uses, context, text)
         if aside:
             into.remarks.append(_aside(hit, item, aside, "not-tumour"))
+            return
+        if self._says_more(item, uses):
+            reason = "has a name that says more than the antigen: its value alone gives no state"
+            into.remarks.append(_aside(hit, item, reason, "name"))
             return
         found = self._state(item, antigen, context)
         if found is None:
@@ -172,6 +184,14 @@ class Reader:
             return "" if self.vocabulary.malignant_cells.any_in(context.names) else _NO_SPECIMEN
         return _NO_SPECIMEN
 
+    def _says_more(self, item: Item, uses: set[str]) -> bool:
+        """Whether an uncoded name holds more than the antigen, and its value does not name the antigen itself."""
+        if item.coded or "trap" in uses:
+            return False
+        names = [name for name in item.names.split(" ; ") if _NAMED.search(name)]
+        value = wire.peek(item.valued.string, str) or ""
+        return not _NAMED.search(value) and not all(self.vocabulary.plain_name(name) for name in names)
+
     def _state(self, item: Item, antigen: Antigen, context: Context) -> CodedState | None:
         """The laboratory's own word first, then its number (CD-3); dim or partial never turns positive or negative."""
         if any(c.attributes.get("use_class") == "trap" for c in item.concepts):
@@ -212,12 +232,7 @@ class Reader:
         if not text:
             return None
         sentence = text if _NAMED.search(text) else f"Tumour cells: {antigen.value} {text}"
-        reading = read_report(
-            sentence,
-            specimen=context.specimen.value,
-            method=context.method.value,
-            lexicon=self.knowledge.lexicon,
-        )
+        reading = self.texts.report(sentence, context.specimen.value, context.method.value)
         finding = reading.findings.get(antigen)
         if finding is None:
             return None
@@ -298,7 +313,7 @@ def cells_event(hit: Hit, context: Context, quote: str) -> DiseaseEvent:
         certainty=Certainty.CONFIRMED,
         when=context.date if not context.date_is_bound else None,
         source=SourceRef(hit.reference, "value", quote),
-        site=context.specimen.value,
+        site="cns" if context.cns else context.specimen.value,
         words="malignant cells reported",
         phenotype=True,
         accession=context.accession or hit.reference,

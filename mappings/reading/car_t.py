@@ -14,7 +14,8 @@ from mappings.facts import CarTInfusion, CarTKnowledge, Remark, SourceRef
 from mappings.reading import when
 from mappings.reading.chart import Chart, Hit
 from mappings.reading.disease import verification_of
-from mappings.reading.recognise import label_of
+from mappings.reading.recognise import Recogniser, label_of, texts_of, words_of
+from mappings.reading.vocabulary import CarTWords, Vocabulary
 
 PRODUCT, TARGET, INFUSION, HISTORY = (
     "car-t-product",
@@ -56,14 +57,14 @@ class CarTReading:
     remarks: tuple[Remark, ...]
 
 
-def read_car_t(chart: Chart, merge_days: int) -> CarTReading:
+def read_car_t(chart: Chart, merge_days: int, recogniser: Recogniser, vocabulary: Vocabulary) -> CarTReading:
     """Reads every document of CAR T and merges those of one infusion (within `merge_days`, local policy)."""
     documents: list[_Document] = []
     remarks: list[Remark] = []
     for hit in chart.hits:
-        if not hit.of(PRODUCT, TARGET, INFUSION, HISTORY, NOT_INFUSION):
+        if not hit.of(PRODUCT, TARGET, INFUSION, HISTORY, NOT_INFUSION) and not _names_cells(hit, vocabulary):
             continue
-        outcome = _read(hit)
+        outcome = _read(hit, recogniser, vocabulary)
         if isinstance(outcome, Remark):
             remarks.append(outcome)
         elif outcome is not None:
@@ -74,7 +75,13 @@ def read_car_t(chart: Chart, merge_days: int) -> CarTReading:
     return CarTReading(cars, other, tuple(remarks))
 
 
-def _read(hit: Hit) -> _Document | Remark | None:
+def _names_cells(hit: Hit, vocabulary: Vocabulary) -> bool:
+    """Whether a procedure without a known name says CAR T cells in its own words."""
+    names = " ; ".join(texts_of(hit.resource.code))
+    return hit.resource.resourceType == "Procedure" and vocabulary.car_t.cells.any_in(names)
+
+
+def _read(hit: Hit, recogniser: Recogniser, vocabulary: Vocabulary) -> _Document | Remark | None:
     resource = hit.resource
     kind = resource.resourceType
     label = label_of(resource.code or resource.medicationCodeableConcept)
@@ -84,7 +91,7 @@ def _read(hit: Hit) -> _Document | Remark | None:
             "set-aside", "is an order or a plan, not an infusion", source, about="car-t", code="order"
         )
     if kind == "Condition":
-        return _history(hit, source)
+        return _history(hit, source, vocabulary)
     if kind not in _GIVEN:
         return None
     if hit.of(NOT_INFUSION):
@@ -98,11 +105,48 @@ def _read(hit: Hit) -> _Document | Remark | None:
             about="car-t",
             code="not-done",
         )
-    if not hit.of(PRODUCT, TARGET, INFUSION):
-        return None if not hit.of(HISTORY) else _document(hit, source, None, None, history=True)
-    if kind == "Procedure":
-        return _document(hit, source, when.performed(resource), _procedure_end(hit))
-    return _document(hit, source, when.given(resource), when.last_given(resource))
+    targets = vocabulary.car_t.targets(
+        " ; ".join(texts_of(resource.code or resource.medicationCodeableConcept))
+    )
+    if not hit.of(PRODUCT, TARGET, INFUSION) and hit.of(HISTORY):
+        return _document(hit, source, None, None, targets, history=True)
+    if kind != "Procedure":
+        return _document(hit, source, when.given(resource), when.last_given(resource), targets)
+    act = _act(hit, recogniser, vocabulary)
+    if act == "another":
+        reason = "names CAR T, but is another act than the infusion"
+        return Remark("set-aside", reason, source, about="car-t", code="not-infusion")
+    if act == "look-back":
+        return _document(hit, source, None, None, targets, history=True)
+    return _document(hit, source, when.performed(resource), _procedure_end(hit), targets)
+
+
+def _act(hit: Hit, recogniser: Recogniser, vocabulary: Vocabulary) -> str:
+    """Whether a procedure is the infusion itself, a look back at one, or another act that names it (EN-1, H-27).
+
+    A verified code says it; a text that merely names the product says it only where no other act is named.
+    """
+    if any(c.kind in (PRODUCT, TARGET, INFUSION) for c in recogniser.coded(hit.resource.code)):
+        return "infusion"
+    words = vocabulary.car_t
+    names = texts_of(hit.resource.code)
+    if any(words.look_back.any_in(_ahead(name, recogniser, words)) for name in names):
+        return "look-back"
+    if any(words.another_act.any_in(name) for name in names):
+        return "another"
+    return "infusion"
+
+
+def _ahead(name: str, recogniser: Recogniser, words: CarTWords) -> str:
+    """The words of a name before it first speaks of CAR T."""
+    all_words = words_of(name)
+    starts = [start for start, _, c in recogniser.phrases.find(name) if c.kind in (PRODUCT, TARGET, INFUSION)]
+    if starts:
+        return " ".join(all_words[: min(starts)])
+    for number in range(len(all_words)):
+        if words.cells.any_in(" ".join(all_words[: number + 1])):
+            return " ".join(all_words[:number])
+    return ""
 
 
 def _procedure_end(hit: Hit) -> ClinicalDate | None:
@@ -114,7 +158,7 @@ def _procedure_end(hit: Hit) -> ClinicalDate | None:
     return period if period.last - start.first <= timedelta(days=2) else None
 
 
-def _history(hit: Hit, source: SourceRef) -> _Document | Remark | None:
+def _history(hit: Hit, source: SourceRef, vocabulary: Vocabulary) -> _Document | Remark | None:
     """A problem-list entry about CAR T: history, product only where named (rules 11.7)."""
     if hit.of(NOT_INFUSION) or not hit.of(HISTORY, INFUSION, PRODUCT, TARGET):
         return None
@@ -127,16 +171,21 @@ def _history(hit: Hit, source: SourceRef) -> _Document | Remark | None:
     if not hit.of(HISTORY, INFUSION):
         return None
     date = when.date_at(hit.resource.onsetDateTime)
-    return _document(hit, source, date, None, history=True)
+    targets = vocabulary.car_t.targets(" ; ".join(texts_of(hit.resource.code)))
+    return _document(hit, source, date, None, targets, history=True)
 
 
 def _document(
-    hit: Hit, source: SourceRef, date: ClinicalDate | None, end: ClinicalDate | None, history: bool = False
+    hit: Hit,
+    source: SourceRef,
+    date: ClinicalDate | None,
+    end: ClinicalDate | None,
+    named_targets: tuple[str, ...],
+    history: bool = False,
 ) -> _Document:
     products = hit.of(PRODUCT)
-    targets = tuple(
-        sorted({str(t) for c in (*products, *hit.of(TARGET)) for t in c.attributes.get("targets", ())})
-    )
+    known = {str(t) for c in (*products, *hit.of(TARGET)) for t in c.attributes.get("targets", ())}
+    targets = tuple(sorted(known | set(named_targets)))
     named = products[0] if products else None
     short = str(named.attributes.get("short") or named.label) if named else ""
     return _Document(
@@ -214,7 +263,7 @@ def _infusion(group: list[_Document]) -> CarTInfusion:
     return CarTInfusion(
         knowledge=knowledge,
         product=named.product if named else "",
-        label=named.label if named else ("anti-CD19 CAR T" if targets == ("CD19",) else "CAR T"),
+        label=named.label if named else (f"anti-{'/'.join(targets)} CAR T" if targets else "CAR T"),
         targets=targets,
         first=first,
         last=last,

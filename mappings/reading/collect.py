@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mappings.facts import Remark, SeenType, SourceRef
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     from mappings.loading import Concept
 
 Placed = tuple[Resource, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Triggers:
+    """Stems that make an entry without a known name worth reading: of results, and of procedures."""
+
+    results: re.Pattern[bytes]
+    procedures: re.Pattern[bytes]
+
+
 _ALWAYS = frozenset(
     {"Patient", "DiagnosticReport", "DocumentReference", "Specimen", "Medication", "FamilyMemberHistory"}
 )
@@ -53,9 +64,7 @@ def _flatten(value: Resource, url: str | None, depth: int) -> Iterator[Placed]:
             yield resource, entry.fullUrl
 
 
-def read_chart(
-    decoded: Decoded, patient_id: str, recogniser: Recogniser, triggers: re.Pattern[bytes]
-) -> Chart:
+def read_chart(decoded: Decoded, patient_id: str, recogniser: Recogniser, triggers: Triggers) -> Chart:
     """Sorts a decoded input: this patient's resources that matter, strangers set aside, what was seen of each type."""
     chart = Chart(patient_id=patient_id, remarks=list(decoded.remarks))
     everything = list(_walk(decoded))
@@ -77,7 +86,7 @@ def _pick(
     mine: set[str],
     chart: Chart,
     recogniser: Recogniser,
-    triggers: re.Pattern[bytes],
+    triggers: Triggers,
 ) -> None:
     """The one pass over all resources."""
     owners: dict[str, bool] = {}
@@ -101,7 +110,7 @@ def _pick(
             continue
         if kind == "Observation" and len(concepts) == 1 and reference is not None:
             concept = concepts[0]
-            if concept.kind == "safety" and not _speaks(resource, triggers):
+            if concept.kind == "safety" and not _speaks(resource, triggers.results):
                 labs.append((resource, concepts))
                 continue
         hit = make_hit(resource, concepts)
@@ -199,13 +208,13 @@ def _with_medication(hit: Hit, chart: Chart, recogniser: Recogniser) -> Hit:
     return Hit(hit.resource, concepts, hit.reference, hit.status)
 
 
-def _worth_reading(
-    resource: Resource, kind: str, recogniser: Recogniser, triggers: re.Pattern[bytes]
-) -> bool:
+def _worth_reading(resource: Resource, kind: str, recogniser: Recogniser, triggers: Triggers) -> bool:
     """Whether a resource without a known name must be looked at: by reference, or for what its words say."""
-    if kind != "Observation":
-        return bool(resource.medicationReference)
-    return recogniser.speaks(resource.code, triggers) or _speaks(resource, triggers)
+    if kind == "Observation":
+        return recogniser.speaks(resource.code, triggers.results) or _speaks(resource, triggers.results)
+    if kind == "Procedure":
+        return recogniser.speaks(resource.code, triggers.procedures)
+    return bool(resource.medicationReference)
 
 
 def _speaks(resource: Resource, triggers: re.Pattern[bytes]) -> bool:

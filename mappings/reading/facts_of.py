@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mappings.dates import ClinicalDate
-from mappings.facts import Facts, PatientFacts, Remark, SourceRef
+from mappings.facts import AntigenState, Facts, PatientFacts, Remark, Sighting, SourceRef
 from mappings.loading import Knowledge
 from mappings.reading import when, wire
 from mappings.reading.antigens import AntigenReading, Reader, cells_event
 from mappings.reading.car_t import ordered, read_car_t
 from mappings.reading.chart import Chart
-from mappings.reading.collect import read_chart
+from mappings.reading.collect import Triggers, read_chart
 from mappings.reading.context import Surroundings
 from mappings.reading.decode import Decoded
 from mappings.reading.disease import read_diseases
@@ -20,6 +20,7 @@ from mappings.reading.named_disease import DiseaseNames
 from mappings.reading.recognise import Recogniser
 from mappings.reading.reports import ReportsReading, TextReader
 from mappings.reading.safety_facts import read_safety
+from mappings.reading.texts import Texts
 from mappings.reading.therapies import read_therapies
 from mappings.reading.validate import Validator
 from mappings.reading.vocabulary import Vocabulary
@@ -33,15 +34,19 @@ class ChartReader:
     recogniser: Recogniser
     vocabulary: Vocabulary
     validator: Validator
+    texts: Texts
+    triggers: Triggers
 
     @classmethod
     def of(cls, knowledge: Knowledge) -> ChartReader:
         """A reader for this knowledge."""
-        return cls(knowledge, Recogniser(knowledge), Vocabulary(knowledge.lexicon["chart"]), Validator())
+        vocabulary = Vocabulary(knowledge.lexicon["chart"])
+        triggers = Triggers(vocabulary.triggers, vocabulary.car_t.stems)
+        return cls(knowledge, Recogniser(knowledge), vocabulary, Validator(), Texts(knowledge), triggers)
 
     def read(self, decoded: Decoded, patient_id: str, as_of: ClinicalDate) -> tuple[Facts, Chart]:
         """What the chart says of disease, treatment and antigens up to `as_of`, and the chart it was read from."""
-        chart = read_chart(decoded, patient_id, self.recogniser, self.vocabulary.triggers)
+        chart = read_chart(decoded, patient_id, self.recogniser, self.triggers)
         return self._facts(chart, as_of), chart
 
     def read_safety(self, chart: Chart, facts: Facts, as_of: ClinicalDate) -> Facts:
@@ -64,7 +69,7 @@ class ChartReader:
 
     def _facts(self, chart: Chart, as_of: ClinicalDate) -> Facts:
         diseases = read_diseases(chart, self.knowledge, self.vocabulary)
-        cars = read_car_t(chart, self.knowledge.policy.merge_days)
+        cars = read_car_t(chart, self.knowledge.policy.merge_days, self.recogniser, self.vocabulary)
         has_all = any(d.group == "b-all" or d.disease.startswith("all-") for d in diseases.diagnoses)
         antigens, reports, events = self._results(chart, has_all)
         therapies, therapy_remarks = read_therapies(chart.hits, as_of, self.knowledge, self.vocabulary)
@@ -89,16 +94,16 @@ class ChartReader:
             ),
             lineage_switch=tuple(diseases.lineage_switch + reports.lineage_switch),
             t_cell_malignancy=tuple(diseases.t_cell_malignancy + reports.t_cell_malignancy),
-            cns=tuple(diseases.cns + reports.cns),
+            cns=tuple(diseases.cns + reports.cns + _cns_results(antigens)),
         )
         return _without_future(facts, as_of)
 
     def _results(self, chart: Chart, has_all: bool) -> tuple[AntigenReading, ReportsReading, list]:  # type: ignore[type-arg]
         surroundings = Surroundings(chart, self.vocabulary)
-        coded = Reader(self.knowledge, self.recogniser, self.vocabulary, surroundings)
-        status = FindingReader(self.knowledge, self.recogniser, self.vocabulary, surroundings)
+        coded = Reader(self.knowledge, self.recogniser, self.vocabulary, surroundings, self.texts)
+        status = FindingReader(self.knowledge, self.recogniser, self.vocabulary, surroundings, self.texts)
         names = DiseaseNames(self.recogniser, self.vocabulary, has_all)
-        texts = TextReader(self.knowledge, self.vocabulary, surroundings, names)
+        texts = TextReader(self.vocabulary, surroundings, names, self.texts)
         antigens, reports = AntigenReading(), ReportsReading()
         events = []
         for hit in chart.of_type("Observation"):
@@ -113,6 +118,12 @@ class ChartReader:
             if hit.reference not in counted:
                 texts.read(hit, known, reports)
         return antigens, reports, events
+
+
+def _cns_results(antigens: AntigenReading) -> list[Sighting]:
+    """An antigen stated on cells of the CSF or CNS tissue says that the disease is there (rules 7)."""
+    stated = [r for r in antigens.results if r.cns and r.state is not AntigenState.UNKNOWN]
+    return [Sighting(r.source, r.collected) for r in stated]
 
 
 def read_patient(chart: Chart) -> PatientFacts:

@@ -13,10 +13,9 @@ from mappings.reading import wire
 from mappings.reading.chart import Hit, reference_key
 from mappings.reading.components import values_text
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
-from mappings.reading.course_text import read_course
 from mappings.reading.recognise import Recogniser, texts_of
-from mappings.reading.report import read_report
 from mappings.reading.reports import deauville_kind
+from mappings.reading.texts import Texts
 from mappings.reading.values import number_of, of_resource, polarity
 from mappings.reading.vocabulary import Vocabulary
 from mappings.reading.wire import Quantity
@@ -40,6 +39,7 @@ class FindingReader:
     recogniser: Recogniser
     vocabulary: Vocabulary
     surroundings: Surroundings
+    texts: Texts
 
     def read(self, hit: Hit) -> tuple[list[DiseaseEvent], list[Remark]]:
         """Events that one Observation states, and why it did not count where it does not."""
@@ -99,7 +99,7 @@ class FindingReader:
         return DiseaseEvent(
             kind=kind,
             certainty=Certainty.SUSPECTED if kind is EventKind.SUSPECTED else certainty,
-            when=context.date,
+            when=None if context.date_is_bound else context.date,
             source=source,
             site=context.specimen.value,
             words=source.quote,
@@ -130,7 +130,7 @@ class FindingReader:
         notes = " ".join(note.text or "" for note in wire.peek_list(hit.resource.note, wire.Annotation))
         text = " ".join((values_text(of_resource(hit.resource)), notes))
         change = next(
-            (s.change for s in read_course(f"Deauville {score}. {text}").statements if s.change), ""
+            (s.change for s in self.texts.course(f"Deauville {score}. {text}").statements if s.change), ""
         )
         kind = deauville_kind(self.vocabulary, score, change)
         return self._event(kind, context, source) if kind else None
@@ -153,7 +153,7 @@ class FindingReader:
             number = int(value) if value is not None and value == int(value) else None
         if number is None:
             text = values_text(of_resource(resource))
-            for statement in read_course(f"Deauville {text}").statements:
+            for statement in self.texts.course(f"Deauville {text}").statements:
                 if statement.deauville is not None:
                     return statement.deauville
         return number if number is not None and 1 <= number <= 5 else None
@@ -177,7 +177,7 @@ class FindingReader:
                 return "negative"
             return "positive" if number is not None else ""
         text = values_text(of_resource(hit.resource))
-        said = read_report(f"MRD: {text}", lexicon=self.knowledge.lexicon).mrd
+        said = self.texts.report(f"MRD: {text}").mrd
         if said or len(text) > _ONE_WORD:
             return said
         if self.vocabulary.absent_words.any_in(text):

@@ -58,7 +58,7 @@ class DiseaseNames:
         return ""
 
     def _find(self, text: str) -> tuple[tuple[int, int, Concept], ...]:
-        return self.recogniser.phrases.find(text[:_NAME_WITHIN])
+        return self.recogniser.mentions(text[:_NAME_WITHIN])
 
     def _taken_back(self, words: list[str], start: int, end: int) -> bool:
         """Whether a name is denied, doubted, past or of a relative by the words beside it."""

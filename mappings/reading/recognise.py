@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mappings.reading import wire
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _WORDS = re.compile(r"[a-z0-9]+")
 _MEMO_LIMIT = 20_000
 _TEXT_LIMIT = 400
+_REPORTS_KEPT = 512
 _LOCAL_DIGITS = 9  # longer runs of digits may be an NDC; shorter ones count only as written
 _NOTHING: tuple[Concept, ...] = ()
 
@@ -70,7 +72,8 @@ class Recogniser:
         self._known = {code for _, code in knowledge.by_code} | {code for _, code in knowledge.stops}
         self._whole = knowledge.whole_texts
         self._texts: dict[str, tuple[Concept, ...]] = {}
-        self._telling: dict[str, bool] = {}
+        self._telling: dict[tuple[str, re.Pattern[bytes]], bool] = {}
+        self.mentions = lru_cache(maxsize=_REPORTS_KEPT)(self.phrases.find)  # names in report texts
 
     def concepts(self, concept: wire.Concept | None) -> tuple[Concept, ...]:
         """Every concept that any coding or any text of a CodeableConcept names (never `coding[0]` alone)."""
@@ -105,11 +108,11 @@ class Recogniser:
     def speaks(self, concept: wire.Concept | None, triggers: re.Pattern[bytes]) -> bool:
         """Whether a name that stands for no concept holds a word that makes its result worth reading."""
         for text in texts_of(concept):
-            known = self._telling.get(text)
+            known = self._telling.get((text, triggers))
             if known is None:
                 if len(self._telling) >= _MEMO_LIMIT:
                     self._telling.clear()
-                known = self._telling[text] = triggers.search(text.encode()) is not None
+                known = self._telling[text, triggers] = triggers.search(text.encode()) is not None
             if known:
                 return True
         return False
@@ -162,6 +165,7 @@ class Recogniser:
         self._codes.clear()
         self._texts.clear()
         self._telling.clear()
+        self.mentions.cache_clear()
 
 
 def _joined(found: tuple[Concept, ...], more: tuple[Concept, ...]) -> tuple[Concept, ...]:

@@ -21,14 +21,14 @@ from mappings.facts import (
     SourceRef,
     SpecimenKind,
 )
-from mappings.loading import Concept, Knowledge
+from mappings.loading import Concept
 from mappings.reading.antigens import TUMOUR_SPECIMENS
 from mappings.reading.chart import Hit
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
-from mappings.reading.course_text import read_course
 from mappings.reading.named_disease import DiseaseNames, reported_diagnosis
 from mappings.reading.narrative import Passage, passages
-from mappings.reading.report import AntigenFinding, ReportReading, read_report
+from mappings.reading.report import AntigenFinding, ReportReading
+from mappings.reading.texts import Texts
 from mappings.reading.vocabulary import Vocabulary
 
 _COURSE_KINDS = {
@@ -71,10 +71,10 @@ class ReportsReading:
 class TextReader:
     """Reads the texts of Observations, reports and documents; one per chart."""
 
-    knowledge: Knowledge
     vocabulary: Vocabulary
     surroundings: Surroundings
     names: DiseaseNames
+    texts: Texts
 
     def read(self, hit: Hit, known: set[tuple[str, Antigen]], into: ReportsReading) -> None:
         """Reads every text of one resource; `known` are antigens that its coded value already settled."""
@@ -101,12 +101,7 @@ class TextReader:
             return
         findings: dict[Antigen, list[tuple[AntigenFinding, Passage, ReportReading]]] = {}
         for passage in found:
-            reading = read_report(
-                passage.text,
-                specimen=context.specimen.value,
-                method=context.method.value,
-                lexicon=self.knowledge.lexicon,
-            )
+            reading = self.texts.report(passage.text, context.specimen.value, context.method.value)
             for antigen, finding in reading.findings.items():
                 if finding is not None and (hit.reference, antigen) not in known:
                     findings.setdefault(antigen, []).append((finding, passage, reading))
@@ -206,7 +201,7 @@ class TextReader:
         if switched and not context.imaging:
             words = SourceRef(hit.reference, passage.element, switched)
             into.lineage_switch.append(Sighting(words, context.date))
-        for statement in read_course(passage.text).statements:
+        for statement in self.texts.course(passage.text).statements:
             if statement.about in ("family", "other-cancer") or statement.time == "prior":
                 continue
             quote = SourceRef(hit.reference, passage.element, statement.words)
@@ -241,6 +236,8 @@ class TextReader:
             kind = EventKind.MALIGNANT_CELLS
         elif reading.malignancy == "absent" and tumour:
             kind = EventKind.NO_MALIGNANCY
+        if kind is EventKind.MALIGNANT_CELLS and (context.cns or specimen is SpecimenKind.CSF):
+            into.cns.append(Sighting(SourceRef(hit.reference, passage.element, "CNS specimen"), context.date))
         if kind is not None:
             phenotype = any(
                 finding is not None and finding.state is not AntigenState.UNKNOWN
@@ -250,9 +247,9 @@ class TextReader:
                 DiseaseEvent(
                     kind=kind,
                     certainty=certainty,
-                    when=context.date,
+                    when=None if context.date_is_bound else context.date,
                     source=SourceRef(hit.reference, passage.element, "; ".join(reading.malignancy_words)),
-                    site=specimen.value,
+                    site="cns" if context.cns else specimen.value,
                     phenotype=phenotype,
                     accession=context.accession or hit.reference,
                 )
@@ -296,7 +293,7 @@ class TextReader:
         return DiseaseEvent(
             kind=EventKind.SUSPECTED if suspected else kind,
             certainty=Certainty.SUSPECTED if suspected else Certainty.STATED,
-            when=context.date,
+            when=None if context.date_is_bound else context.date,
             source=source,
             site=specimen.value,
             words=source.quote,

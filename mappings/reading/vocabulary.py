@@ -9,6 +9,11 @@ from typing import Any
 
 from mappings.facts import Method, SpecimenKind
 
+_ANTIGEN = re.compile(r"(?<![a-z0-9])cd[\s-]?(?:19|20|22)(?![0-9])", re.IGNORECASE)
+_SIGNED = re.compile(
+    r"cd[\s-]?(?:19|20|22)\s{0,2}(?:\(?[+\u2212](?:\)|(?!\w))|\+|\(-\)|-(?![\w(])|neg\b|pos\b)", re.IGNORECASE
+)
+_CLONE = re.compile(r"\bclone[:\s]+[A-Za-z0-9-]{2,12}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -38,6 +43,27 @@ class WordList:
         return bool(self.first(text))
 
 
+class CarTWords:
+    """How the name of a procedure that speaks of CAR T is read (rules EN-1, 11.7, 11.10)."""
+
+    def __init__(self, lexicon: Mapping[str, Any]) -> None:
+        self.stems = _pattern(lexicon["stems"])
+        self.cells = WordList(lexicon["cells"])
+        self.infusion = WordList(lexicon["infusion"])
+        self.another_act = WordList(lexicon["another_act"])
+        self.look_back = WordList(lexicon["look_back"])
+        names = "|".join(
+            re.escape(name.lower()) for name in sorted(lexicon["targets"], key=len, reverse=True)
+        )
+        spaced = names.replace("cd", r"cd[\s-]?")
+        self._targets = re.compile(rf"(?<![a-z0-9])(?:anti-?)?({spaced})(?![0-9]|[a-bd-z])")
+
+    def targets(self, text: str) -> tuple[str, ...]:
+        """Targets that a text names, as CD19, BCMA and the like."""
+        found = self._targets.findall(text.lower())
+        return tuple(sorted({re.sub(r"[\s-]", "", name).upper() for name in found}))
+
+
 class Vocabulary:
     """The word lists that tell specimens, methods and kinds of study apart."""
 
@@ -55,6 +81,9 @@ class Vocabulary:
         self.mrd = WordList(lexicon["mrd"])
         self.present_words = WordList(lexicon["present_words"])
         self.absent_words = WordList(lexicon["absent_words"])
+        self.car_t = CarTWords(lexicon["car_t"])
+        self._name_words = frozenset(lexicon["antigen_name_words"]["words"])
+        self.plain_name = lru_cache(maxsize=4096)(self._plain_name)
         self.others = WordList(lexicon["others"])
         self.cns_sites = WordList(lexicon["cns_sites"])
         self._deauville = dict(lexicon["deauville"])
@@ -66,6 +95,16 @@ class Vocabulary:
         self.names_mrd = lru_cache(maxsize=4096)(self.mrd.any_in)
         self.specimen = lru_cache(maxsize=4096)(self._specimen)
         self.method = lru_cache(maxsize=4096)(self._method)
+
+    def _plain_name(self, name: str) -> bool:
+        """Whether the name of an antigen result says no more than the antigen, where and how it was looked for.
+
+        "CD19 escape", "CD19+ blasts", "CD19 mRNA" or "CD10/CD19" say more: a bare value is then not the antigen's state.
+        """
+        if _SIGNED.search(name):
+            return False
+        words = [word for word in tokens(_CLONE.sub(" ", _ANTIGEN.sub(" ", name))) if not word.isdigit()]
+        return all(word in self._name_words for word in words)
 
     def deauville(self, score: int, change: str) -> str:
         """What a Deauville score says of the course, with growth or shrinkage where charted; empty for no score."""
