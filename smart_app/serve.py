@@ -28,7 +28,6 @@ _PATIENCE = 60.0
 def run(options: argparse.Namespace) -> int:
     """Serves until it is stopped; exit status 2 for unusable settings, 3 for a failed self-test."""
     from mappings.loading import KnowledgeError, load_knowledge
-    from smart_app.selftest import evaluator_of, run_selftest
 
     if options.config or os.environ.get("POSTCART_CONFIG"):
         return fail(
@@ -38,14 +37,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         check_settings(settings)
         settings = _with_port(settings)
-        knowledge = load_knowledge()
+        load_knowledge()
     except (SettingsError, KnowledgeError) as fault:
         return fail(str(fault))
     except OSError as error:
         return fail(f"The address {options.host}:{options.port} cannot be taken ({error.strerror}).")
-    failed = run_selftest(evaluator_of(knowledge, settings.regions))
-    if failed:
-        return fail(f"The self-test failed ({', '.join(failed)}); nothing is served.", SELFTEST)
     return _serve(settings)
 
 
@@ -87,15 +83,18 @@ def _serve(settings: Settings) -> int:
 
 
 def _announce(settings: Settings, never_ready: threading.Event) -> None:
-    """Prints the ready line once `/ready` answers 200; ends the service where that does not come."""
+    """Prints the ready line once `/ready` answers 200; ends the service where the self-test failed."""
     deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        if _ready_status(settings) == 200:
+    status = 0
+    while status != 503 and time.monotonic() < deadline:
+        status = _ready_status(settings)
+        if status == 200:
             print(f"postcart ready {settings.url}", flush=True)
             return
         time.sleep(0.05)
     never_ready.set()
-    print(f"postcart: not ready within {_PATIENCE:.0f} seconds; see the log lines.", file=sys.stderr)
+    why = "the self-test failed" if status == 503 else f"not ready within {_PATIENCE:.0f} seconds"
+    print(f"postcart: {why}; nothing is served. See the log lines.", file=sys.stderr)
     os.kill(os.getpid(), signal.SIGTERM)
 
 

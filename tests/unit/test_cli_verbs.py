@@ -210,7 +210,14 @@ def test_a_failed_selftest_has_its_own_status(
 ) -> None:
     monkeypatch.setattr("smart_app.selftest.run_selftest", lambda evaluate: ("cd19-negative",))
     assert run(capsys, "selftest")[0] == 3
-    assert run(capsys, "serve", "--open", "--port", "0")[0] == 3
+    code = (
+        "import sys; from smart_app import cli, serve; serve._ready_status = lambda settings: 503; "
+        "sys.exit(cli.main(['serve', '--open', '--port', '0']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "self-test failed" in done.stderr
+    assert "ready http" not in done.stdout
 
 
 WEB = ("flask", "werkzeug", "pint", "authlib", "joserfc", "requests", "granian", "jsonschema")
