@@ -149,6 +149,11 @@ def test_a_comparator_that_is_not_known_never_makes_a_number_firm(comparator: st
         ("", None, 0.9, UNKNOWN),
         ("MFI", None, 90, UNKNOWN), ("molecules/cell", None, 2500, UNKNOWN), ("{MESF}", "{MESF}", 3, UNKNOWN),
         ("ABC", None, 3, UNKNOWN), ("mg/dL", "mg/dL", 3, UNKNOWN), ("ratio", None, 3, UNKNOWN),
+        ("PCT", None, 1, NEGATIVE), ("PCT", None, 0.9, NEGATIVE), ("percent", None, 1, NEGATIVE),
+        ("pct", "PCT", 0.5, NEGATIVE),
+        ("% of blasts", None, 0.9, NEGATIVE), ("%", "%", 0.9, NEGATIVE), ("%", "%", 1, NEGATIVE),
+        ("fraction", "1", 0.9, POSITIVE),
+        ("", "1", 0.9, POSITIVE), ("1", None, 0.9, POSITIVE), ("fraction", "1", 0.03, NEGATIVE),
     ],
 )  # fmt: skip
 def test_units(unit: str, code: str | None, number: float, wanted: str) -> None:
