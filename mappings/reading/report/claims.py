@@ -6,7 +6,7 @@ from mappings.reading.report.disease import note_malignancy
 from mappings.reading.report.model import Claim
 from mappings.reading.report.modes import afterthought, settle_mode, window
 from mappings.reading.report.names import drop_names
-from mappings.reading.report.pairs import POPULATIONS, Pair, pairs_of
+from mappings.reading.report.pairs import pairs_of
 from mappings.reading.report.prepare import (
     apply_legend,
     keep_choices,
@@ -16,6 +16,7 @@ from mappings.reading.report.prepare import (
     settle_verbs,
     take_answers,
 )
+from mappings.reading.report.runs import POPULATIONS, Pair
 from mappings.reading.report.sentences import number_groups
 from mappings.reading.report.states import settle_state
 from mappings.reading.report.story import Sentence, Story

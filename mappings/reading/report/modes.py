@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mappings.reading.report.model import Claim
-from mappings.reading.report.pairs import Pair
+from mappings.reading.report.runs import Pair
 from mappings.reading.report.story import CHOICE, Sentence, Story
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mappings.reading.report.pairs import COMPARING
 from mappings.reading.report.story import CHOICE
 from mappings.reading.report.tokens import Token
+from mappings.reading.report.values import COMPARING
 from mappings.reading.report.words import Words
 
 

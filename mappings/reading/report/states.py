@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from mappings.reading.report.model import Claim
-from mappings.reading.report.pairs import INTENSITY, Pair, Value
+from mappings.reading.report.pairs import INTENSITY
 from mappings.reading.report.quantity import band, quantity
+from mappings.reading.report.runs import Pair, Value
 from mappings.reading.report.story import Sentence, Story
 from mappings.reading.report.tokens import Token
 from mappings.reading.report.tokens import number as to_number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mappings.reading.report.disease import elsewhere
-from mappings.reading.report.pairs import Pair
+from mappings.reading.report.runs import Pair
 from mappings.reading.report.story import Sentence, Story
 from mappings.reading.report.tokens import Token
 from mappings.reading.report.tokens import number as to_number
