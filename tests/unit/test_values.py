@@ -300,3 +300,33 @@ def test_numbers(value: Any, number: float | None) -> None:
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "Infinity", "1e400"])
 def test_words_that_python_takes_for_numbers_are_no_share(text: str) -> None:
     assert read(percent(text)) == UNKNOWN
+
+
+@pytest.mark.parametrize("unit", [None, "MFI", "/uL", "molecules/cell", "mg/dL"])
+@pytest.mark.parametrize(("low", "high"), [(85, 95), (0, 2), (0.9, 1), (10, 60)])
+def test_a_range_without_the_unit_of_a_share_is_no_share(unit: str | None, low: float, high: float) -> None:
+    ends = [{"value": end, **({"unit": unit} if unit else {})} for end in (low, high)]
+    assert read({"valueRange": {"low": ends[0], "high": ends[1]}}) == UNKNOWN
+
+
+@pytest.mark.parametrize("unit", ["MFI", "molecules/cell", "/uL", "mg/dL"])
+@pytest.mark.parametrize(("top", "bottom"), [(9, 10), (1, 128), (3, 1)])
+def test_a_ratio_of_something_else_is_no_share(unit: str, top: float, bottom: float) -> None:
+    ratio = {"numerator": {"value": top, "unit": unit}, "denominator": {"value": bottom, "unit": unit}}
+    assert read({"valueRatio": ratio}) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"), [(0.9, 1, POSITIVE), (0, 0.02, NEGATIVE), (0.1, 0.9, LOW)]
+)
+def test_a_range_of_fractions(low: float, high: float, wanted: str) -> None:
+    ends = [{"value": end, "unit": "1", "code": "1"} for end in (low, high)]
+    assert read({"valueRange": {"low": ends[0], "high": ends[1]}}) == wanted
+
+
+@pytest.mark.parametrize("word", ["positive", "negative"])
+@pytest.mark.parametrize(
+    "text", ["{} control only", "isotype control {}", "control cells {}, patient pending", "previously {}"]
+)
+def test_words_about_something_else_are_no_state(word: str, text: str) -> None:
+    assert read(text.format(word)) == UNKNOWN
