@@ -12,9 +12,12 @@ from builders import (
     category,
     codes_of,
     concept,
+    condition,
     flow,
+    judge,
     observation,
     percent,
+    procedure,
     relapsed,
     relapsed_ball,
     report,
@@ -282,3 +285,48 @@ def test_results_contained_in_a_report_are_read_or_listed() -> None:
     inside = observation("CD19 by IHC", "Negative", specimen="Lymph node", id="c1")
     made = relapsed(report(None, contained=[inside], result=[{"reference": "#c1"}]))
     assert state(made) == "negative" or made.assessment.unread or made.assessment.set_aside
+
+
+PANELS = [
+    "Leukemia/lymphoma panel CD19", "Leukemia Lymphoma Evaluation Panel: CD19", "CD19, leukemia/lymphoma",
+    "CD19 (lymphoma panel)",
+    "Lymphoma flow, CD19 %", "CD19 leukaemia immunophenotyping", "Tumor marker panel CD19", "Lymphoma screen CD19",
+]  # fmt: skip
+QUIET = (condition(clinical="remission"), procedure())
+
+
+@pytest.mark.parametrize("name", PANELS)
+@pytest.mark.parametrize("value", [percent(0), percent(14), "Negative", "Positive"], ids=str)
+def test_the_name_of_a_panel_is_no_malignant_cell(name: str, value: Any) -> None:
+    """Blood of a patient in remission, tested on a lymphoma panel: B-cell aplasia, neither relapse nor loss (rules 4)."""
+    made = judge(*QUIET, observation(name, value, specimen="Peripheral blood", method="Flow cytometry"))
+    assert (category(made), state(made)) == ("no-relapse", "unknown")
+
+
+@pytest.mark.parametrize("where", ["Peripheral blood", "Bone marrow aspirate"])
+@pytest.mark.parametrize("form", ["component", "member"])
+def test_so_it_is_for_the_parts_of_a_panel(form: str, where: str) -> None:
+    name = "Leukemia/Lymphoma immunophenotyping"
+    if form == "component":
+        chart = [observation(name, component=[{"code": concept("CD19"), **percent(0)}], specimen=where)]
+    else:
+        links = [{"reference": "Observation/m"}]
+        chart = [
+            observation(name, hasMember=links, specimen=where, id="p"),
+            observation("CD19", percent(0), id="m"),
+        ]
+    assert category(judge(*QUIET, *chart)) == "no-relapse"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "B-cell aplasia persists: no CD19+ B cells detected.",
+        "B cells (CD19) 0 %.",
+        "CD19 B lymphocytes absent.",
+    ],
+)
+@pytest.mark.parametrize("where", ["Peripheral blood", "Bone marrow aspirate", "Lymph node"])
+def test_aplasia_in_words_is_neither_relapse_nor_loss(text: str, where: str) -> None:
+    made = judge(*QUIET, report(text, name="Flow cytometry, leukemia/lymphoma panel", specimen=where))
+    assert (category(made), state(made)) == ("no-relapse", "unknown")
