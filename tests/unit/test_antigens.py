@@ -330,3 +330,22 @@ def test_so_it_is_for_the_parts_of_a_panel(form: str, where: str) -> None:
 def test_aplasia_in_words_is_neither_relapse_nor_loss(text: str, where: str) -> None:
     made = judge(*QUIET, report(text, name="Flow cytometry, leukemia/lymphoma panel", specimen=where))
     assert (category(made), state(made)) == ("no-relapse", "unknown")
+
+
+@pytest.mark.parametrize(
+    "code", ["CD19", concept("CD19", (LOINC, "20593-0"))], ids=["name", "ambiguous code"]
+)
+@pytest.mark.parametrize("number", [0, 1, 30, 90])
+def test_a_bare_number_of_marrow_cells_is_no_share_of_malignant_ones(code: Any, number: float) -> None:
+    """The bands are for a share of malignant cells (11.1): without them named it may be a count of all cells."""
+    result = observation(code, percent(number), specimen="Bone marrow aspirate", method="Flow cytometry")
+    assert state(relapsed(result)) == "unknown"
+    assert state(relapsed(observation(code, "Negative", specimen="Bone marrow aspirate"))) == "negative"
+
+
+@pytest.mark.parametrize(
+    "name", ["CD19 on blasts", "CD19 (% of lymphoma cells)", "CD19, malignant cells", "CD19 tumor cells %"]
+)
+def test_a_number_of_named_malignant_cells_is_banded(name: str) -> None:
+    made = relapsed(observation(name, percent(1), specimen="Bone marrow aspirate", method="Flow cytometry"))
+    assert (state(made), made.assessment.antigens[0].band) == ("negative", True)
