@@ -109,6 +109,10 @@ def has_cd19_car_t(facts: Facts, course: Course) -> CriterionResult:
         sources = tuple(s for i in course.unknown_target for s in i.sources)
         because = "CAR T is on record, but the product and its target are not"
         return CriterionResult(name, Outcome.UNKNOWN, because, "11.7", sources)
+    ahead = [r.source for r in facts.remarks if r.code == "future" and r.about == "car-t" and r.source]
+    if ahead:
+        because = "the only infusion on record is dated after the time of judgement"
+        return CriterionResult(name, Outcome.UNKNOWN, because, "EN-1", tuple(ahead))
     seen = Completeness(facts)
     needed = ("Procedure", "MedicationAdministration", "Condition")
     if not seen.complete(*needed):

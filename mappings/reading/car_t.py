@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from mappings.dates import ClinicalDate
 from mappings.facts import CarTInfusion, CarTKnowledge, Remark, SourceRef
+from mappings.loading import Concept
 from mappings.reading import when
 from mappings.reading.chart import Chart, Hit
 from mappings.reading.disease import verification_of
@@ -64,6 +65,10 @@ def read_car_t(chart: Chart, merge_days: int, recogniser: Recogniser, vocabulary
     for hit in chart.hits:
         if not hit.of(PRODUCT, TARGET, INFUSION, HISTORY, NOT_INFUSION) and not _names_cells(hit, vocabulary):
             continue
+        if disagreeing_targets(hit.of(PRODUCT)):
+            reason = "names products of different targets in code and text: which one was given is not known"
+            source = SourceRef(hit.reference, "code", label_of(hit.resource.code))
+            remarks.append(Remark("conflict", reason, source, about="car-t", code="product-conflict"))
         outcome = _read(hit, recogniser, vocabulary)
         if isinstance(outcome, Remark):
             remarks.append(outcome)
@@ -175,6 +180,12 @@ def _history(hit: Hit, source: SourceRef, vocabulary: Vocabulary) -> _Document |
     return _document(hit, source, date, None, targets, history=True)
 
 
+def disagreeing_targets(products: tuple[Concept, ...]) -> bool:
+    """Whether code and text of one entry name products of different targets: then neither is believed (H-28)."""
+    targets = [set(concept.attributes.get("targets", ())) for concept in products]
+    return len(targets) > 1 and not set.intersection(*targets)
+
+
 def _document(
     hit: Hit,
     source: SourceRef,
@@ -185,6 +196,8 @@ def _document(
 ) -> _Document:
     products = hit.of(PRODUCT)
     known = {str(t) for c in (*products, *hit.of(TARGET)) for t in c.attributes.get("targets", ())}
+    if disagreeing_targets(products):
+        products, known, named_targets = (), set(), ()
     targets = tuple(sorted(known | set(named_targets)))
     named = products[0] if products else None
     short = str(named.attributes.get("short") or named.label) if named else ""

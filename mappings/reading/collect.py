@@ -53,6 +53,8 @@ def _walk(decoded: Decoded) -> Iterator[Placed]:
 def _flatten(value: Resource, url: str | None, depth: int) -> Iterator[Placed]:
     if value.resourceType != "Bundle":
         yield value, url
+        if value.resourceType == "DiagnosticReport" and value.contained:
+            yield from _contained_results(value)
         return
     for entry in value.entry or ():
         resource = entry.resource
@@ -61,7 +63,20 @@ def _flatten(value: Resource, url: str | None, depth: int) -> Iterator[Placed]:
         if resource.resourceType == "Bundle" and depth < 4:
             yield from _flatten(resource, entry.fullUrl, depth + 1)
         else:
-            yield resource, entry.fullUrl
+            yield from (
+                _flatten(resource, entry.fullUrl, depth + 4)
+                if resource.contained
+                else ((resource, entry.fullUrl),)
+            )
+
+
+def _contained_results(report: Resource) -> Iterator[Placed]:
+    """Results that a report carries inside itself, named `report#result` and of the report's own patient."""
+    for inner in wire.peek_list(report.contained, Resource):
+        if inner.resourceType == "Observation" and inner.id:
+            inner.id = f"{report.id or '?'}#{inner.id.lstrip('#')}"
+            inner.subject = inner.subject or report.subject
+            yield inner, None
 
 
 def read_chart(decoded: Decoded, patient_id: str, recogniser: Recogniser, triggers: Triggers) -> Chart:
@@ -72,7 +87,7 @@ def read_chart(decoded: Decoded, patient_id: str, recogniser: Recogniser, trigge
     chart.patient = _find_patient(patients, patient_id, chart)
     mine = _own_references(chart, patients)
     chart.make_index = lambda: _index(everything, mine)
-    _pick(everything, mine, chart, recogniser, triggers)
+    _pick(decoded, everything, mine, chart, recogniser, triggers)
     chart.hits = [_with_medication(hit, chart, recogniser) for hit in chart.hits]
     _drop_repeats(chart)
     chart.seen = what_was_seen(decoded, chart)
@@ -82,6 +97,7 @@ def read_chart(decoded: Decoded, patient_id: str, recogniser: Recogniser, trigge
 
 
 def _pick(
+    decoded: Decoded,
     everything: list[Placed],
     mine: set[str],
     chart: Chart,
@@ -89,6 +105,7 @@ def _pick(
     triggers: Triggers,
 ) -> None:
     """The one pass over all resources."""
+    bases = _known_bases(decoded, everything)
     owners: dict[str, bool] = {}
     unowned: list[str] = []
     labs = chart.lab_values
@@ -101,7 +118,7 @@ def _pick(
         if reference is not None:
             is_mine = owners.get(reference)
             if is_mine is None:
-                is_mine = owners[reference] = reference_key(reference) in mine
+                is_mine = owners[reference] = _is_mine(reference, mine, bases)
             if not is_mine or (resource.patient is not None and _other_owner(resource, mine)):
                 _set_stranger_aside(chart, resource)
                 continue
@@ -118,6 +135,25 @@ def _pick(
             unowned.append(hit.reference)
         hits.append(hit)
     _note_unowned(chart, unowned)
+
+
+def _known_bases(decoded: Decoded, everything: list[Placed]) -> frozenset[str]:
+    """Addresses of the servers this chart came from; empty where none is told."""
+    request = decoded.request
+    found = {request.fhirServer.rstrip("/")} if request is not None and request.fhirServer else set()
+    for resource, url in everything:
+        if resource.resourceType == "Patient" and url and "://" in url:
+            found.add(url.rsplit("/", 2)[0])
+    return frozenset(found)
+
+
+def _is_mine(reference: str, mine: set[str], bases: frozenset[str]) -> bool:
+    """Whether a reference names this patient: the same id on another server is somebody else (H-01)."""
+    if reference_key(reference) not in mine:
+        return False
+    if "://" not in reference or not bases:
+        return True
+    return any(reference.startswith(f"{base}/") for base in bases)
 
 
 def _other_owner(resource: Resource, mine: set[str]) -> bool:

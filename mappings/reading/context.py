@@ -64,6 +64,8 @@ class Surroundings:
             )
             for member in wire.peek_list(members, wire.Reference):
                 key = reference_key(member.reference)
+                if key.startswith("#"):
+                    key = f"Observation/{hit.resource.id or '?'}{key}"
                 if key and key != hit.reference:
                     target = self.chart.index.get(key)
                     name = f"{target.resourceType}/{target.id}" if target is not None and target.id else key

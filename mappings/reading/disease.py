@@ -13,9 +13,10 @@ from mappings.loading import Concept, Knowledge
 from mappings.reading import when, wire
 from mappings.reading.chart import Chart, Hit
 from mappings.reading.course_text import read_course
-from mappings.reading.recognise import label_of, texts_of
+from mappings.reading.recognise import Recogniser, label_of, texts_of, words_of
 from mappings.reading.vocabulary import Vocabulary
 
+_BESIDE = 4  # words before a disease in which a qualifier speaks of it
 FINDINGS = {
     "relapse-finding": "relapse",
     "refractory-finding": "refractory",
@@ -56,11 +57,13 @@ def clinical_status_of(resource: wire.Resource, knowledge: Knowledge) -> str:
     return knowledge.clinical_status.get(code, "unknown" if code else "")
 
 
-def read_diseases(chart: Chart, knowledge: Knowledge, vocabulary: Vocabulary) -> DiseaseReading:
+def read_diseases(
+    chart: Chart, knowledge: Knowledge, recogniser: Recogniser, vocabulary: Vocabulary
+) -> DiseaseReading:
     """Reads every Condition of this patient; refuted ones and family history become remarks."""
     reading = DiseaseReading()
     for hit in chart.of_type("Condition"):
-        _read_condition(hit, knowledge, vocabulary, reading)
+        _read_condition(hit, knowledge, recogniser, vocabulary, reading)
     for hit in chart.of_type("FamilyMemberHistory"):
         reading.remarks.append(
             Remark(
@@ -70,7 +73,9 @@ def read_diseases(chart: Chart, knowledge: Knowledge, vocabulary: Vocabulary) ->
     return reading
 
 
-def _read_condition(hit: Hit, knowledge: Knowledge, vocabulary: Vocabulary, reading: DiseaseReading) -> None:
+def _read_condition(
+    hit: Hit, knowledge: Knowledge, recogniser: Recogniser, vocabulary: Vocabulary, reading: DiseaseReading
+) -> None:
     resource = hit.resource
     label = label_of(resource.code)
     source = SourceRef(hit.reference, "code", label)
@@ -82,14 +87,14 @@ def _read_condition(hit: Hit, knowledge: Knowledge, vocabulary: Vocabulary, read
             Remark("set-aside", f"is {verification}", source, code="refuted", about="diagnosis")
         )
         return
-    names = " ; ".join(texts_of(resource.code))
-    if vocabulary.qualifiers["family"].any_in(names) or _is_family_code(hit):
+    qualifiers = _qualifiers(hit, recogniser, vocabulary)
+    if "family" in qualifiers or _is_family_code(hit):
         reading.remarks.append(
             Remark("set-aside", "is family history, not this patient", source, code="family")
         )
         return
     doubted = verification in ("unconfirmed", "provisional", "differential")
-    if doubted or vocabulary.qualifiers["doubt"].any_in(names):
+    if doubted or "doubt" in qualifiers:
         reading.unconfirmed += 1
         reading.remarks.append(
             Remark(
@@ -105,7 +110,7 @@ def _read_condition(hit: Hit, knowledge: Knowledge, vocabulary: Vocabulary, read
         if hit.of("diagnosis-history"):
             reading.diagnoses.append(_history_diagnosis(hit, source))
         return
-    diagnosis = _diagnosis(hit, concept, finding, status, source, names, vocabulary)
+    diagnosis = _diagnosis(hit, concept, finding, status, source, "history" in qualifiers, vocabulary)
     if diagnosis is None:
         return
     reading.diagnoses.append(diagnosis)
@@ -118,6 +123,31 @@ def _read_condition(hit: Hit, knowledge: Knowledge, vocabulary: Vocabulary, read
 _COUNTED = frozenset(
     {"diagnosis-history", "cns-involvement", "lineage-switch", "t-cell-malignancy-after-car-t", *FINDINGS}
 )
+
+
+def _qualifiers(hit: Hit, recogniser: Recogniser, vocabulary: Vocabulary) -> set[str]:
+    """Which of family, history and doubt stand right before the disease in every name that holds it.
+
+    "History of DLBCL" is past; "DLBCL with history of axi-cel" is not.
+    """
+    found: set[str] | None = None
+    for name in texts_of(hit.resource.code):
+        words = words_of(name)
+        spans = [(start, end) for start, end, c in recogniser.phrases.find(name) if c.kind == "diagnosis"]
+        for start, end in spans:
+            ahead = " ".join(words[max(0, start - _BESIDE) : start])
+            here = {
+                kind for kind in ("family", "history", "doubt") if vocabulary.qualifiers[kind].any_in(ahead)
+            }
+            if words[end : end + 1] == ["in"] and vocabulary.qualifiers["family"].any_in(
+                " ".join(words[end + 1 : end + 3])
+            ):
+                here.add("family")
+            found = here if found is None else found & here
+    if found is None:  # the name holds no disease: whatever qualifies stands for all of it
+        names = " ; ".join(texts_of(hit.resource.code))
+        return {kind for kind in ("family", "history", "doubt") if vocabulary.qualifiers[kind].any_in(names)}
+    return found
 
 
 def _is_family_code(hit: Hit) -> bool:
@@ -176,7 +206,7 @@ def _diagnosis(
     finding: Concept | None,
     status: str,
     source: SourceRef,
-    names: str,
+    past: bool,
     vocabulary: Vocabulary,
 ) -> Diagnosis | None:
     resource = hit.resource
@@ -192,8 +222,10 @@ def _diagnosis(
         }
     states = {str(c.attributes.get("state") or "") for c in hit.of("diagnosis")} - {""}
     states |= {FINDINGS[c.kind] for c in hit.concepts if c.kind in FINDINGS}
+    names = " ; ".join(texts_of(resource.code))
     states |= {word for word, text in _state_words(names)}
-    is_history = bool(hit.of("diagnosis-history")) or vocabulary.qualifiers["history"].any_in(names)
+    states |= {kind for kind, words in vocabulary.course_in_names.items() if words.any_in(names)}
+    is_history = bool(hit.of("diagnosis-history")) or past
     return Diagnosis(
         disease=str(attributes.get("disease") or (concept.id if concept else "")),
         label=source.quote or (concept.label if concept else ""),

@@ -68,7 +68,7 @@ class ChartReader:
         )
 
     def _facts(self, chart: Chart, as_of: ClinicalDate) -> Facts:
-        diseases = read_diseases(chart, self.knowledge, self.vocabulary)
+        diseases = read_diseases(chart, self.knowledge, self.recogniser, self.vocabulary)
         cars = read_car_t(chart, self.knowledge.policy.merge_days, self.recogniser, self.vocabulary)
         has_all = any(d.group == "b-all" or d.disease.startswith("all-") for d in diseases.diagnoses)
         antigens, reports, events = self._results(chart, has_all)
@@ -176,7 +176,11 @@ def _without_future(facts: Facts, as_of: ClinicalDate) -> Facts:
     kept = replace(
         facts,
         antigens=tuple(r for r in facts.antigens if in_time(r.collected, r.source, "antigen")),
-        events=tuple(e for e in facts.events if in_time(e.when, e.source, "course")),
+        events=tuple(
+            e
+            for e in facts.events
+            if all(in_time(date, e.source, "course") for date in (e.when, e.onset, e.recorded))
+        ),
         infusions=tuple(i for i in facts.infusions if in_time(i.first, i.sources[0], "car-t")),
         monitoring=tuple(m for m in facts.monitoring if in_time(m.when, m.source, "monitoring")),
     )

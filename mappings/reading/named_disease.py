@@ -50,12 +50,16 @@ class DiseaseNames:
 
     def other_than_this(self, concept: Concept | None, texts: str) -> str:
         """Why a specimen is of another malignancy, or empty."""
-        group = concept.attributes.get("group") if concept is not None else ""
-        if concept is not None and (group == "t-lineage" or (group == "myeloid" and not self.has_all)):
+        if concept is not None and self._is_other(concept):
             return f"is of another malignancy: {concept.label}"
         if concept is None and self.vocabulary.other_cancers.any_in(texts):
             return "is of another cancer"
         return ""
+
+    def _is_other(self, concept: Concept) -> bool:
+        if concept.attributes.get("group") == "myeloid":
+            return not (self.has_all and concept.attributes.get("acute_leukaemia"))
+        return concept.attributes.get("scope") == "excluded"
 
     def _find(self, text: str) -> tuple[tuple[int, int, Concept], ...]:
         return self.recogniser.mentions(text[:_NAME_WITHIN])

@@ -111,18 +111,18 @@ def _cut_short(bundle: Resource, entries: list[wire.Entry]) -> str:
     if any(link.relation == "next" for link in wire.peek_list(bundle.link, wire.Link)):
         return "more pages were announced than were given"
     matches = 0
+    reasons: set[str] = set()
     for entry in entries:
         resource = entry.resource
-        if resource is None:
-            return "an entry holds no resource"
-        if resource.resourceType == "OperationOutcome":
-            reason = _withheld(resource)
-            if reason:
-                return reason
-        elif resource.resourceType == "Unreadable":
-            return "an entry could not be read"
+        if resource is None or resource.resourceType == "Unreadable":
+            reasons.add("an entry could not be read")
+        elif resource.resourceType == "OperationOutcome":
+            reasons.add(_withheld(resource))
         elif _is_match(entry):
             matches += 1
+    reasons.discard("")
+    if reasons:
+        return min(reasons)
     if bundle.total is not None and bundle.total > matches:
         return f"{bundle.total} results were announced and {matches} given"
     return ""

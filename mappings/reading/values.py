@@ -13,6 +13,20 @@ from mappings.loading import Knowledge
 from mappings.reading import wire
 from mappings.reading.wire import Quantity, Raw
 
+_PERCENT = frozenset(
+    {
+        "%",
+        "percent",
+        "per cent",
+        "pct",
+        "% of cells",
+        "%{cells}",
+        "% of blasts",
+        "% of tumor cells",
+        "% of tumour cells",
+    }
+)
+_FRACTION = frozenset({"1", "{ratio}", "{fraction}", "fraction"})
 _COMPARATORS = frozenset({"", "<", "<=", ">", ">="})
 STATES = {state.value: state for state in AntigenState}
 
@@ -103,13 +117,14 @@ def number_of(value: float | int | str | None) -> float | None:
 
 
 def is_share(quantity: Quantity) -> bool:
-    """Whether a quantity is a share of cells (per cent, or a UCUM `1` fraction)."""
-    units = {(quantity.unit or "").strip().lower(), (quantity.code or "").strip().lower()}
-    return (
-        bool(units & {"%", "percent", "pct", "% of cells", "%{cells}"})
-        or any(u.startswith("%") for u in units)
-        or (units <= {"1", "", "{ratio}", "{fraction}", "fraction"} and "1" in units)
-    )
+    """Whether a quantity is a share of cells: per cent without another parent named, or a UCUM `1` fraction."""
+    units = {(quantity.unit or "").strip().lower(), (quantity.code or "").strip().lower()} - {""}
+    return bool(units) and units <= _PERCENT | _FRACTION
+
+
+def _is_fraction(quantity: Quantity) -> bool:
+    units = {(quantity.unit or "").strip().lower(), (quantity.code or "").strip().lower()} - {""}
+    return not units & _PERCENT
 
 
 def is_count(quantity: Quantity) -> bool:
@@ -125,8 +140,9 @@ def share_state(quantity: Quantity, knowledge: Knowledge) -> CodedState | None:
     number = number_of(quantity.value)
     if number is None:
         return None
-    fraction = "%" not in f"{quantity.unit or ''}{quantity.code or ''}" and 0 <= number <= 1
-    percent = number * 100 if fraction else number
+    if _is_fraction(quantity) and not 0 <= number <= 1:
+        return CodedState(AntigenState.UNKNOWN, f"{quantity.value}")
+    percent = number * 100 if _is_fraction(quantity) else number
     if not 0 <= percent <= 100:
         return CodedState(AntigenState.UNKNOWN, percent=f"{quantity.value}")
     text = f"{quantity.comparator or ''}{percent:g} %"

@@ -84,6 +84,7 @@ class Vocabulary:
         self.car_t = CarTWords(lexicon["car_t"])
         self._name_words = frozenset(lexicon["antigen_name_words"]["words"])
         self.plain_name = lru_cache(maxsize=4096)(self._plain_name)
+        self.course_in_names = {kind: WordList(words) for kind, words in lexicon["relapse_in_names"].items()}
         self.others = WordList(lexicon["others"])
         self.cns_sites = WordList(lexicon["cns_sites"])
         self._deauville = dict(lexicon["deauville"])
