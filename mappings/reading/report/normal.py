@@ -102,7 +102,7 @@ _DECLARED = re.compile(
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(
-    r"(?<![\w./,-])(\d{1,3})(?=[ ]?(?:\+|-(?![\d])|±|w\b|dim\b|pos|neg|bright|weak|part|low))"
+    r"(?<![\w.,-])(\d{1,3})(?=[ ]?(?:\+|-(?![\d])|±|w\b|dim\b|pos|neg|bright|weak|part|low))"
 )
 
 

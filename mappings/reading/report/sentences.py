@@ -79,7 +79,7 @@ def number_groups(sentence: Sentence) -> None:
     number = 0
     top = 0
     for token in sentence.tokens:
-        turned = token.kind == "current" and "history" in sentence.group_kinds.get(number, ())
+        turned = token.kind in ("current", "agree") and "history" in sentence.group_kinds.get(number, ())
         if token.text in ("(", ")", ",", ";") or token.kind == "but" or turned:
             top += 1
             number = top

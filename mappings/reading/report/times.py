@@ -42,7 +42,9 @@ def carry_time(sentence: Sentence, story: Story, made: bool) -> None:
     tokens = sentence.tokens
     kinds = {t.kind for t in tokens}
     if sentence.first and not sentence.indent:
-        story.header_past = not made and "history" in kinds and "current" not in kinds and len(tokens) <= 12
+        story.header_past = (
+            not made and "history" in kinds and not kinds & {"current", "agree"} and len(tokens) <= 12
+        )
     if kinds & {"current", "agree"} or (
         sentence.section and sentence.section != "history" and sentence.first
     ):
@@ -132,7 +134,7 @@ def times_of(sentence: Sentence, story: Story) -> dict[int, str]:
                 running = "past"
         elif kind in ("current", "agree") and not frozen:
             comparing = comparing or token.text.startswith("unchanged")
-            if out.get(group) != "past" or kind == "current":
+            if out.get(group) != "past" or kind in ("current", "agree"):
                 out[group] = "now"
             if not deep:
                 running = "now"
