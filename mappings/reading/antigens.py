@@ -145,18 +145,19 @@ class Reader:
             return
         result = self._result(hit, item, antigen, found, context, text)
         into.results.append(result)
-        if result.state is not AntigenState.UNKNOWN and (
-            uses & {"tumour_antigen"}
-            or self.vocabulary.malignant_cells.any_in(f"{item.names} ; {context.names}")
-        ):
+        named = bool(uses & {"tumour_antigen"}) or self._names_cells(item, context)
+        if named and result.state is not AntigenState.UNKNOWN:
             into.tumour_cells.append((hit, context, result.source.quote))
+
+    def _names_cells(self, item: Item, context: Context) -> bool:
+        """Whether the name, or that of its panel, says malignant cells; the name of a disease or a test does not."""
+        return self.vocabulary.names_cells(f"{item.names} ; {context.names}")
 
     def _is_monitoring(self, item: Item, uses: set[str], context: Context, text: str) -> bool:
         """Blood counts of normal B cells: never tumour status, in either direction (rules 4)."""
         if "lymphocyte_subset" in uses:
             return True
-        words = f"{item.names} ; {text}"
-        if self.vocabulary.malignant_cells.any_in(words) or uses & {"tumour_antigen", "trap"}:
+        if self._names_cells(item, context) or uses & {"tumour_antigen", "trap"}:
             return False
         quantity = values.quantity_of(item.valued)
         if quantity is not None and values.is_count(quantity):
@@ -170,7 +171,7 @@ class Reader:
             return "is of a specimen that says nothing of the tumour"
         if uses & {"trap"}:
             return ""
-        if uses & {"tumour_antigen"} or self.vocabulary.malignant_cells.any_in(f"{item.names} ; {text}"):
+        if uses & {"tumour_antigen"} or self._names_cells(item, context):
             return ""
         if self.vocabulary.counts.any_in(item.names):
             return "speaks of B cells in general, not of malignant cells"
@@ -206,7 +207,7 @@ class Reader:
             if worded.state is AntigenState.UNKNOWN and not worded.hedged:
                 return coded
             return CodedState(AntigenState.UNKNOWN, f"{coded.text}; {worded.text}")
-        number = self._numbered(item)
+        number = self._numbered(item, context)
         word = coded or worded
         if word is not None and (word.state is not AntigenState.UNKNOWN or number is None):
             return CodedState(
@@ -231,6 +232,8 @@ class Reader:
         )
         if not text:
             return None
+        if self.vocabulary.control_words.any_in(text):
+            return CodedState(AntigenState.UNKNOWN, text, hedged=True)
         sentence = text if _NAMED.search(text) else f"Tumour cells: {antigen.value} {text}"
         reading = self.texts.report(sentence, context.specimen.value, context.method.value)
         finding = reading.findings.get(antigen)
@@ -245,19 +248,22 @@ class Reader:
             hedged=finding.state is AntigenState.UNKNOWN,
         )
 
-    def _numbered(self, item: Item) -> CodedState | None:
+    def _numbered(self, item: Item, context: Context) -> CodedState | None:
+        """A number by its band, where it is a share of malignant cells or a score of the stain (11.1)."""
+        shown = values_text(item.valued)
+        tumour_code = any(c.attributes.get("use_class") == "tumour_antigen" for c in item.concepts)
+        of_malignant = tumour_code or context.method is Method.IHC or self._names_cells(item, context)
         ranged = values.range_state(item.valued, self.knowledge)
         if ranged is not None:
-            return ranged
+            return ranged if of_malignant else CodedState(AntigenState.UNKNOWN, ranged.text)
         quantity = values.quantity_of(item.valued)
         if quantity is None:
             return None
         unit = f"{quantity.unit or ''} {quantity.code or ''} {item.names}".lower()
         if "h-score" in unit or "h score" in unit or "hscore" in unit:
             return values.h_score_state(quantity, self.knowledge)
-        if values.is_share(quantity):
+        if values.is_share(quantity) and of_malignant:
             return values.share_state(quantity, self.knowledge)
-        shown = f"{quantity.comparator or ''}{quantity.value} {quantity.unit or ''}".strip()
         return CodedState(AntigenState.UNKNOWN, shown)
 
     def _result(

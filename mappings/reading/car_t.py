@@ -65,7 +65,7 @@ def read_car_t(chart: Chart, merge_days: int, recogniser: Recogniser, vocabulary
     for hit in chart.hits:
         if not hit.of(PRODUCT, TARGET, INFUSION, HISTORY, NOT_INFUSION) and not _names_cells(hit, vocabulary):
             continue
-        if disagreeing_targets(hit.of(PRODUCT)):
+        if disagreeing_targets(hit.of(PRODUCT, TARGET)):
             reason = "names products of different targets in code and text: which one was given is not known"
             source = SourceRef(hit.reference, "code", label_of(hit.resource.code))
             remarks.append(Remark("conflict", reason, source, about="car-t", code="product-conflict"))
@@ -134,24 +134,26 @@ def _act(hit: Hit, recogniser: Recogniser, vocabulary: Vocabulary) -> str:
     if any(c.kind in (PRODUCT, TARGET, INFUSION) for c in recogniser.coded(hit.resource.code)):
         return "infusion"
     words = vocabulary.car_t
-    names = texts_of(hit.resource.code)
-    if any(words.look_back.any_in(_ahead(name, recogniser, words)) for name in names):
+    parts = [_around(name, recogniser, words) for name in texts_of(hit.resource.code)]
+    if any(words.look_back.any_in(ahead) for ahead, _ in parts):
         return "look-back"
-    if any(words.another_act.any_in(name) for name in names):
+    if any(words.another_act.any_in(ahead) or words.another_act.any_in(behind) for ahead, behind in parts):
         return "another"
     return "infusion"
 
 
-def _ahead(name: str, recogniser: Recogniser, words: CarTWords) -> str:
-    """The words of a name before it first speaks of CAR T."""
-    all_words = words_of(name)
-    starts = [start for start, _, c in recogniser.phrases.find(name) if c.kind in (PRODUCT, TARGET, INFUSION)]
-    if starts:
-        return " ".join(all_words[: min(starts)])
-    for number in range(len(all_words)):
-        if words.cells.any_in(" ".join(all_words[: number + 1])):
-            return " ".join(all_words[:number])
-    return ""
+def _around(name: str, recogniser: Recogniser, words: CarTWords) -> tuple[str, str]:
+    """The words before a name first speaks of CAR T, and those behind it up to a word such as "after"."""
+    said = words_of(name)
+    spans = [(a, b) for a, b, c in recogniser.phrases.find(name) if c.kind in (PRODUCT, TARGET, INFUSION)]
+    if spans:
+        start, end = min(a for a, _ in spans), min(b for _, b in spans)
+    else:
+        ends = [n + 1 for n in range(len(said)) if words.cells.any_in(" ".join(said[: n + 1]))]
+        start = end = ends[0] if ends else len(said)
+    behind = said[end:]
+    cut = next((n for n, word in enumerate(behind) if words.look_back.any_in(word)), len(behind))
+    return " ".join(said[:start]), " ".join(behind[:cut])
 
 
 def _procedure_end(hit: Hit) -> ClinicalDate | None:
@@ -196,7 +198,7 @@ def _document(
 ) -> _Document:
     products = hit.of(PRODUCT)
     known = {str(t) for c in (*products, *hit.of(TARGET)) for t in c.attributes.get("targets", ())}
-    if disagreeing_targets(products):
+    if disagreeing_targets(hit.of(PRODUCT, TARGET)):
         products, known, named_targets = (), set(), ()
     targets = tuple(sorted(known | set(named_targets)))
     named = products[0] if products else None

@@ -134,8 +134,10 @@ def _qualifiers(hit: Hit, recogniser: Recogniser, vocabulary: Vocabulary) -> set
     for name in texts_of(hit.resource.code):
         words = words_of(name)
         spans = [(start, end) for start, end, c in recogniser.phrases.find(name) if c.kind == "diagnosis"]
+        before_this = 0
         for start, end in spans:
-            ahead = " ".join(words[max(0, start - _BESIDE) : start])
+            ahead = " ".join(words[max(before_this, start - _BESIDE) : start])
+            before_this = end
             here = {
                 kind for kind in ("family", "history", "doubt") if vocabulary.qualifiers[kind].any_in(ahead)
             }
@@ -224,7 +226,8 @@ def _diagnosis(
     states |= {FINDINGS[c.kind] for c in hit.concepts if c.kind in FINDINGS}
     names = " ; ".join(texts_of(resource.code))
     states |= {word for word, text in _state_words(names)}
-    states |= {kind for kind, words in vocabulary.course_in_names.items() if words.any_in(names)}
+    if not any(vocabulary.qualifiers[kind].any_in(names) for kind in ("negated", "doubt")):
+        states |= {kind for kind, words in vocabulary.course_in_names.items() if words.any_in(names)}
     is_history = bool(hit.of("diagnosis-history")) or past
     return Diagnosis(
         disease=str(attributes.get("disease") or (concept.id if concept else "")),

@@ -26,6 +26,7 @@ _PERCENT = frozenset(
         "% of tumour cells",
     }
 )
+_CELLS = frozenset({"", "1", "cells", "{cells}", "events", "{events}"})
 _FRACTION = frozenset({"1", "{ratio}", "{fraction}", "fraction"})
 _COMPARATORS = frozenset({"", "<", "<=", ">", ">="})
 STATES = {state.value: state for state in AntigenState}
@@ -99,11 +100,17 @@ def quantity_of(valued: Valued) -> Quantity | None:
     if quantity is not None:
         return quantity
     ratio = wire.peek(valued.ratio, wire.Ratio)
-    if ratio is not None and ratio.numerator and ratio.denominator:
+    if ratio is not None and ratio.numerator and ratio.denominator and _of_cells(ratio):
         top, bottom = number_of(ratio.numerator.value), number_of(ratio.denominator.value)
         if top is not None and bottom:
             return Quantity(value=100 * top / bottom, unit="%", code="%")
     return None
+
+
+def _of_cells(ratio: wire.Ratio) -> bool:
+    """Whether both sides of a ratio count cells or events, or carry no unit."""
+    units = {(side.unit or "").strip().lower() for side in (ratio.numerator, ratio.denominator) if side}
+    return units <= _CELLS
 
 
 def number_of(value: float | int | str | None) -> float | None:
@@ -177,6 +184,10 @@ def range_state(valued: Valued, knowledge: Knowledge) -> CodedState | None:
     span = wire.peek(valued.range, wire.Range)
     if span is None or span.low is None or span.high is None:
         return None
+    if not (is_share(span.low) and is_share(span.high)):
+        return CodedState(
+            AntigenState.UNKNOWN, f"{span.low.value}-{span.high.value} {span.high.unit or ''}".strip()
+        )
     ends = [share_state(end, knowledge) for end in (span.low, span.high)]
     if any(end is None for end in ends):
         return None

@@ -85,6 +85,9 @@ class Vocabulary:
         self._name_words = frozenset(lexicon["antigen_name_words"]["words"])
         self.plain_name = lru_cache(maxsize=4096)(self._plain_name)
         self.course_in_names = {kind: WordList(words) for kind, words in lexicon["relapse_in_names"].items()}
+        self.cells_in_name = WordList(lexicon["cells_in_name"])
+        self.control_words = WordList(lexicon["control_words"])
+        self.names_cells = lru_cache(maxsize=4096)(self.cells_in_name.any_in)
         self.others = WordList(lexicon["others"])
         self.cns_sites = WordList(lexicon["cns_sites"])
         self._deauville = dict(lexicon["deauville"])
