@@ -12,6 +12,7 @@ from typing import Any
 
 FILES = ("report_markers", "report_policy", "report_words")
 _PIECE = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+|[^\w\s]")
+_LONG = 24  # no listed word is longer; keeps look-up of hostile "words" cheap
 Entry = tuple[tuple[str, ...], str]
 
 
@@ -74,9 +75,9 @@ class Words:
         found = self.cache.get(word)
         if found is None:
             found = self.phrases.get(word, ())
-            for size in range(4, len(word) + 1):
+            for size in range(4, min(len(word), _LONG) + 1):
                 found += self.prefixes.get(word[:size], ())
-            if not found and len(word) >= 6:
+            if not found and 6 <= len(word) <= _LONG:
                 found = self.phrases.get(self._near(word), ())
             if len(self.cache) < 20000:
                 self.cache[word] = found
