@@ -18,6 +18,7 @@ from mappings.reading.report.rows import (
     ticked_head,
     wanted_columns,
 )
+from mappings.reading.report.tokens import Scanner
 from mappings.reading.report.words import Words
 
 _RULE = re.compile(r"[\s|+\-_=─━═┌┐└┘├┤┬┴┼*.]*$")
@@ -40,7 +41,7 @@ class TableReading:
 def read_tables(text: str, words: Words, legend: dict[str, str]) -> TableReading:
     """All tables of a text."""
     out = TableReading()
-    offset, block = 0, []
+    offset, block, title = 0, [], ""
     for line in [*text.split("\n"), ""]:
         cells = [] if _RULE.fullmatch(line[:300]) else cells_of(line, offset)
         if len(cells) >= 2:
@@ -49,10 +50,22 @@ def read_tables(text: str, words: Words, legend: dict[str, str]) -> TableReading
             not line.strip() and not (block and "|" in block[-1][1] and offset < len(text))
         ):
             if len(block) >= 2:
+                made = len(out.claims)
                 _block(block, text, words, legend, out)
-            block = []
+                if _titles_normal(title, words):
+                    for claim in out.claims[made:]:
+                        claim.pop = "norm"
+            block, title = [], line if line.strip() else title
         offset += len(line) + 1
     return out
+
+
+def _titles_normal(title: str, words: Words) -> bool:
+    """Whether the short line over a table says that it shows normal cells."""
+    if len(title) > 60:
+        return False
+    kinds = {t.kind for t in Scanner(title.lower(), words, frozenset(), {}).run()}
+    return "norm" in kinds and not kinds & {"mal", "dx", "num", "pct", "m"}
 
 
 def _block(
@@ -63,6 +76,8 @@ def _block(
     out: TableReading,
 ) -> None:
     block = _marker_first(block)
+    if _two_rows(block, words, legend, out):
+        return
     marked = [bool(marker_of(cells[0])) for _, _, cells in block]
     if any(_COUNTS.search(" ".join(c.text for c in cells)) for _, _, cells in block[:3]):
         _counted(block, words, out)
@@ -143,6 +158,24 @@ def _counted(block: list[tuple[int, str, list[Cell]]], words: Words, out: TableR
                     mention=True,
                 )
             )
+
+
+def _two_rows(
+    block: list[tuple[int, str, list[Cell]]], words: Words, legend: dict[str, str], out: TableReading
+) -> bool:
+    """A row of bare markers with one row of values under it."""
+    (offset, line, head), (place, row, cells) = block[0], block[1]
+    if len(block) != 2 or len(head) != len(cells) or not all(_BARE.fullmatch(c.text) for c in head):
+        return False
+    if any(marker_of(c) for c in cells):
+        return False
+    out.used += [(offset, offset + len(line)), (place, place + len(row))]
+    for name, cell in zip(head, cells, strict=True):
+        antigen = words.numbers.get(marker_of(name), "")
+        if antigen:
+            columns = [Column("marker", 0, 0), Column("percent" if "%" in row else "call", 0, 0)]
+            out.claims.append(row_claim(antigen, name, {1: cell}, columns, [1], words, legend))
+    return True
 
 
 def _telling(cells: list[Cell], words: Words) -> bool:
