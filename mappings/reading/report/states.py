@@ -208,7 +208,10 @@ def _clone(pair: Pair, sentence: Sentence, story: Story) -> str:
     following = sentence.tokens[pair.index + 1 : pair.index + 9]
     stop = next((i for i, t in enumerate(following) if t.kind == "m" and t.sub != "name"), len(following))
     texts = [t.text for t in following[:stop] if t.text != "-"]
+    first = set(texts)
     for parts in story.words.clones:
+        if parts[0] not in first:
+            continue
         for at in range(len(texts) - len(parts) + 1):
             if tuple(p for t in texts[at : at + len(parts)] for p in (t,)) == parts:
                 return "".join(parts).upper()
