@@ -233,6 +233,7 @@ class DiseaseEvent:
     recorded: ClinicalDate | None = None
     imaging: bool = False
     accession: str = ""
+    in_note: bool = False
 
     @property
     def element_is_status(self) -> bool:

@@ -74,7 +74,7 @@ def _sort_events(
             course.partial.append(placed)
         elif event.kind is EventKind.NO_MALIGNANCY or event.kind is EventKind.MRD_NEGATIVE:
             cleared.append(placed)
-            if disease_group == "b-all":
+            if disease_group == "b-all" and event.site == "marrow":
                 course.responses.append(placed)
     _mrd_relapse(facts, reference, course, active, disease_group)
     if active:
@@ -161,6 +161,8 @@ def _place_condition(event: DiseaseEvent, infused: ClinicalDate | None, course: 
 
     A status is the state now; a code or text that merely names a relapse counts only with a date after the anchor.
     """
+    if event.kind in RESPONSES:
+        return Dated(event, None)  # when an entry was typed or the disease began does not date its remission
     for date in (event.onset, event.recorded):
         if date is not None and infused is not None and before(infused, date):
             return Dated(event, date)

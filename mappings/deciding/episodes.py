@@ -40,9 +40,20 @@ def by_date(item: Dated) -> tuple[str, str]:
 
 def _last_boundary(dated: list[Dated], course: Course) -> Dated | None:
     """The last recorded response that ends an episode; a partial response only where disease grew again after it."""
-    ends = [r for r in course.responses if r.date is not None]
+    ends = [r for r in course.responses if r.date is not None and _ends_an_episode(r, dated, course)]
     ends += [p for p in course.partial if p.date is not None and any(_later(d, p) for d in dated)]
     return max(ends, key=by_date, default=None)
+
+
+def _ends_an_episode(response: Dated, dated: list[Dated], course: Course) -> bool:
+    """A response told only in a note does not end disease that was shown before it: both are shown (11.9)."""
+    if not response.event.in_note or not any(_later(response, active) for active in dated):
+        return True
+    reason = "tells of a response in a note, while disease was shown before it: not taken as the end of the relapse"
+    course.remarks.append(
+        Remark("conflict", reason, response.event.source, about="course", code="response-in-note")
+    )
+    return False
 
 
 def _later(item: Dated, other: Dated) -> bool:

@@ -84,4 +84,6 @@ def _unseen(facts: Facts) -> tuple[Missing, ...]:
     return tuple(rows)
 
 
-_NEEDED = frozenset({"Condition", "Procedure", "MedicationAdministration", "Observation", "DiagnosticReport"})
+_NEEDED = frozenset(
+    {"Patient", "Condition", "Procedure", "MedicationAdministration", "Observation", "DiagnosticReport"}
+)

@@ -89,7 +89,7 @@ def _names_cells(hit: Hit, vocabulary: Vocabulary) -> bool:
 def _read(hit: Hit, recogniser: Recogniser, vocabulary: Vocabulary) -> _Document | Remark | None:
     resource = hit.resource
     kind = resource.resourceType
-    label = label_of(resource.code or resource.medicationCodeableConcept)
+    label = label_of(resource.code or resource.medicationCodeableConcept or resource.vaccineCode)
     source = SourceRef(hit.reference, "code", label)
     if kind in _ORDERS:
         return Remark(

@@ -122,7 +122,7 @@ def _pick(
             if not is_mine or (resource.patient is not None and _other_owner(resource, mine)):
                 _set_stranger_aside(chart, resource)
                 continue
-        concepts = concepts_of(resource.code or resource.medicationCodeableConcept)
+        concepts = concepts_of(resource.code or resource.medicationCodeableConcept or resource.vaccineCode)
         if not concepts and kind not in _ALWAYS and not _worth_reading(resource, kind, recogniser, triggers):
             continue
         if kind == "Observation" and len(concepts) == 1 and reference is not None:
@@ -237,9 +237,13 @@ def _with_medication(hit: Hit, chart: Chart, recogniser: Recogniser) -> Hit:
     named = medication.code if medication is not None else None
     if named is None and reference is not None and reference.display:
         named = wire.Concept(text=reference.display)
-    concepts: tuple[Concept, ...] = recogniser.concepts(named)
-    if named is None or not concepts:
+    if named is None:
+        reason = "names its drug by a reference that was not given: which drug it was is not known"
+        chart.remarks.append(
+            Remark("unread", reason, SourceRef(hit.reference), about="medication", code="no-drug")
+        )
         return hit
+    concepts: tuple[Concept, ...] = recogniser.concepts(named)
     hit.resource.medicationCodeableConcept, hit.resource.medicationReference = named, wire.NOTHING
     return Hit(hit.resource, concepts, hit.reference, hit.status)
 
@@ -250,7 +254,9 @@ def _worth_reading(resource: Resource, kind: str, recogniser: Recogniser, trigge
         return recogniser.speaks(resource.code, triggers.results) or _speaks(resource, triggers.results)
     if kind == "Procedure":
         return recogniser.speaks(resource.code, triggers.procedures)
-    return bool(resource.medicationReference)
+    if resource.medicationReference:
+        return True
+    return recogniser.speaks(resource.medicationCodeableConcept, triggers.procedures)
 
 
 def _speaks(resource: Resource, triggers: re.Pattern[bytes]) -> bool:

@@ -47,7 +47,8 @@ class FindingReader:
         is_deauville = bool(hit.of("deauville"))
         names = " ; ".join(texts_of(hit.resource.code))
         is_mrd = self.vocabulary.names_mrd(names) and not hit.of("mrd-panel-trap")
-        if not (is_status or is_deauville or is_mrd):
+        is_flag = not (is_status or is_deauville or is_mrd) and self._relapse_flag(hit, names)
+        if not (is_status or is_deauville or is_mrd or is_flag):
             return [], []
         source = SourceRef(
             hit.reference, "value", f"{names.split(' ; ')[0]}: {values_text(of_resource(hit.resource))}"
@@ -66,13 +67,38 @@ class FindingReader:
         if other:
             return [], [Remark("set-aside", other, source, about="course", code="focus")]
         context = self.surroundings.of(hit)
-        if is_deauville:
+        if self.vocabulary.before_infusion.any_in(names):
+            return [], [
+                Remark(
+                    "set-aside",
+                    "speaks of the time before the infusion",
+                    source,
+                    about="course",
+                    code="before-infusion",
+                )
+            ]
+        if is_flag:
+            event = self._event(EventKind.RELAPSE, context, source)
+        elif is_deauville:
             event = self._deauville(hit, context, source)
         elif is_status:
             event = self._trend(hit, context, source)
         else:
             event = self._mrd(hit, context, source)
         return ([event] if event else []), []
+
+    def _relapse_flag(self, hit: Hit, names: str) -> bool:
+        """An Observation named after relapse whose value says yes, such as "Disease relapse": Yes."""
+        if not self.vocabulary.course_in_names["relapse"].any_in(names):
+            return False
+        if any(
+            self.vocabulary.qualifiers[kind].any_in(names)
+            for kind in ("negated", "doubt", "family", "history")
+        ):
+            return False
+        text = values_text(of_resource(hit.resource))
+        said = self.vocabulary.yes_words.any_in(text) or self.vocabulary.present_words.any_in(text)
+        return len(text) <= _ONE_WORD and said and not self.vocabulary.absent_words.any_in(text)
 
     def _other_cancer(self, hit: Hit, names: str) -> str:
         """Worsening of another cancer is not this relapse (11.9): by focus, or by name in any text."""

@@ -48,6 +48,20 @@ class DiseaseNames:
         named = [(start, end) for start, end, c in self._find(text) if c.kind == "diagnosis"]
         return bool(named) and all(self._taken_back(words, start, end) for start, end in named)
 
+    def t_cell(self, text: str) -> str:
+        """The words of a T-cell malignancy named as such, where no B-cell one is named beside it (rules 7)."""
+        words = words_of(text[:_NAME_WITHIN])
+        found = [(start, end, c) for start, end, c in self._find(text) if c.kind == "diagnosis"]
+        if any(
+            c.attributes.get("group") not in ("t-lineage",) and c.attributes.get("scope") == "in"
+            for _, _, c in found
+        ):
+            return ""
+        for start, end, concept in found:
+            if concept.attributes.get("group") == "t-lineage" and not self._taken_back(words, start, end):
+                return " ".join(words[start:end])
+        return ""
+
     def other_than_this(self, concept: Concept | None, texts: str) -> str:
         """Why a specimen is of another malignancy, or empty."""
         if concept is not None and self._is_other(concept):
@@ -70,7 +84,13 @@ class DiseaseNames:
         qualifiers = self.vocabulary.qualifiers
         if any(qualifiers[name].any_in(ahead) for name in ("negated", "doubt", "history", "family")):
             return True
-        return qualifiers["negated"].first(" ".join(words[end : end + 2])) in _DENIED_BEHIND
+        if qualifiers["negated"].first(" ".join(words[end : end + 2])) in _DENIED_BEHIND:
+            return True
+        nearer = " ".join(words[max(0, start - 3) : start])
+        behind = " ".join(words[end : end + 3])
+        return self.vocabulary.not_stated_ahead.any_in(nearer) or self.vocabulary.not_stated_behind.any_in(
+            behind
+        )
 
 
 def reported_diagnosis(concept: Concept, source: SourceRef) -> Diagnosis:

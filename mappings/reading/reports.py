@@ -45,6 +45,8 @@ _COURSE_KINDS = {
 }
 
 
+_WORSE = frozenset({EventKind.RELAPSE, EventKind.PROGRESSION, EventKind.REFRACTORY, EventKind.SUSPECTED})
+_BETTER = frozenset({EventKind.RESPONSE, EventKind.REMISSION, EventKind.PARTIAL_RESPONSE, EventKind.STABLE})
 _OTHER_LINEAGE = ("myeloid", "mixed")
 
 
@@ -52,6 +54,13 @@ def deauville_kind(vocabulary: Vocabulary, score: int, change: str) -> EventKind
     """What a Deauville score says of the course (rules EN-2, 11.9)."""
     said = vocabulary.deauville(score, change)
     return EventKind(said) if said else None
+
+
+def _keep_the_worst(hit: Hit, into: ReportsReading) -> None:
+    """A report that tells of active disease anywhere is no response, whatever it says of one lesion (11.9)."""
+    own = [e for e in into.events if e.source.reference == hit.reference]
+    if any(e.kind in _WORSE for e in own):
+        into.events = [e for e in into.events if e.source.reference != hit.reference or e.kind not in _BETTER]
 
 
 @dataclass(slots=True)
@@ -97,6 +106,7 @@ class TextReader:
             )
             return
         context = self.surroundings.of(hit)
+        self._t_cell(hit, found, context, into)
         if self._another_malignancy(hit, found, concept, context, into):
             return
         findings: dict[Antigen, list[tuple[AntigenFinding, Passage, ReportReading]]] = {}
@@ -108,6 +118,7 @@ class TextReader:
             self._disease(hit, passage, reading, context, concept, into)
         for antigen, rows in findings.items():
             self._result(hit, antigen, rows, context, into)
+        _keep_the_worst(hit, into)
 
     def _result(
         self,
@@ -205,11 +216,7 @@ class TextReader:
             if statement.about in ("family", "other-cancer") or statement.time == "prior":
                 continue
             quote = SourceRef(hit.reference, passage.element, statement.words)
-            if statement.kind == "lineage-switch":
-                into.lineage_switch.append(Sighting(quote, context.date))
-            elif statement.kind == "t-cell-malignancy":
-                into.t_cell_malignancy.append(Sighting(quote, context.date))
-            elif statement.kind in ("cns", "isolated-cns"):
+            if statement.kind in ("cns", "isolated-cns"):
                 into.cns.append(Sighting(quote, context.date, isolated=statement.kind == "isolated-cns"))
             event = self._course_event(statement, quote, context, specimen)
             if event is not None:
@@ -234,7 +241,7 @@ class TextReader:
             certainty = Certainty.MRD
         elif reading.malignancy == "present" and (tumour or specimen is SpecimenKind.BLOOD):
             kind = EventKind.MALIGNANT_CELLS
-        elif reading.malignancy == "absent" and tumour:
+        elif reading.malignancy == "absent" and tumour and self._course_agrees(passage):
             kind = EventKind.NO_MALIGNANCY
         if kind is EventKind.MALIGNANT_CELLS and (context.cns or specimen is SpecimenKind.CSF):
             into.cns.append(Sighting(SourceRef(hit.reference, passage.element, "CNS specimen"), context.date))
@@ -255,6 +262,19 @@ class TextReader:
                 )
             )
 
+    def _course_agrees(self, passage: Passage) -> bool:
+        """Whether the text also says in plain words that there is no disease: a denial of something else does not."""
+        said = self.texts.course(passage.text).current("no-malignancy", "response", "remission")
+        return bool(said)
+
+    def _t_cell(self, hit: Hit, found: list[Passage], context: Context, into: ReportsReading) -> None:
+        """A T-cell malignancy in a specimen: seen there, named, and neither denied nor past (rules 7)."""
+        for passage in found if not context.imaging else ():
+            words = self.names.t_cell(passage.text)
+            if words and self.texts.report(passage.text, context.specimen.value).malignancy == "present":
+                source = SourceRef(hit.reference, passage.element, words)
+                into.t_cell_malignancy.append(Sighting(source, context.date))
+
     def _another_malignancy(
         self, hit: Hit, found: list[Passage], concept: Concept | None, context: Context, into: ReportsReading
     ) -> bool:
@@ -265,8 +285,6 @@ class TextReader:
         if not reason:
             return False
         source = SourceRef(hit.reference, found[0].element)
-        if concept is not None and concept.attributes.get("group") == "t-lineage":
-            into.t_cell_malignancy.append(Sighting(replace(source, quote=concept.label), context.date))
         into.remarks.append(Remark("set-aside", reason, source, about="report", code="other-cancer"))
         return True
 
@@ -300,4 +318,5 @@ class TextReader:
             new_episode=getattr(statement, "kind", "") == "new-episode",
             imaging=context.imaging,
             accession=context.accession or source.reference,
+            in_note=not context.imaging and not context.pathology and specimen is SpecimenKind.UNSPECIFIED,
         )

@@ -44,8 +44,8 @@ def what_was_seen(decoded: Decoded, chart: Chart) -> dict[str, SeenType]:
     for key, value in decoded.keys.items():
         for kind, state, reason in _key_states(key, value):
             states.setdefault(kind, []).append((state, reason))
-    if chart.patient is not None:
-        states.setdefault("Patient", []).append(("complete", ""))
+    patient = ("complete", "") if chart.patient is not None else ("not-seen", "not given")
+    states["Patient"] = [patient]
     seen = {}
     for kind, rows in states.items():
         complete = any(state == "complete" for state, _ in rows)

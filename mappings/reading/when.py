@@ -60,7 +60,7 @@ def effective(resource: Resource) -> ClinicalDate | None:
 
 def given(resource: Resource) -> ClinicalDate | None:
     """When a medication was given or stated to be taken."""
-    return effective(resource)
+    return effective(resource) or date_at(resource.occurrenceDateTime)
 
 
 def last_given(resource: Resource) -> ClinicalDate | None:

@@ -107,6 +107,7 @@ class Resource(Struct, gc=False, omit_defaults=True):
     status: str | None = None
     code: Concept | None = None
     medicationCodeableConcept: Concept | None = None  # noqa: N815
+    vaccineCode: Concept | None = None  # noqa: N815
     subject: Reference | None = None
     patient: Reference | None = None
     # Bundle
@@ -128,6 +129,7 @@ class Resource(Struct, gc=False, omit_defaults=True):
     recordedDate: Raw = NOTHING  # noqa: N815
     abatementDateTime: Raw = NOTHING  # noqa: N815
     authoredOn: Raw = NOTHING  # noqa: N815
+    occurrenceDateTime: Raw = NOTHING  # noqa: N815
     date: Raw = NOTHING
     # condition
     clinicalStatus: Raw = NOTHING  # noqa: N815
