@@ -328,24 +328,37 @@ def test_without_the_list_of_what_is_no_infusion_a_collection_would_count() -> N
     assert (category(with_list), category(without)) == ("no-cd19-car-t", "cd19-unknown")
 
 
-ROLES = [
-    "Bone marrow biopsy after axi-cel", "Tocilizumab for CRS after Yescarta", "CRS after axi-cel, management",
-    "Axi-cel infusion cancelled", "Patient declined Yescarta", "Yescarta refused", "PET/CT 3 months after Breyanzi",
-    "Yescarta REMS education", "Insurance authorization for Breyanzi", "Consent for tisagenlecleucel",
+NOT_GIVEN = [
+    "Axi-cel infusion cancelled", "Patient declined Yescarta", "Yescarta refused", "Yescarta REMS education",
+    "Insurance authorization for Breyanzi", "Consent for tisagenlecleucel", "Evaluation for tisagenlecleucel",
     "Fludarabine/cyclophosphamide conditioning for axi-cel", "Lymphodepletion before Yescarta",
-    "Evaluation for tisagenlecleucel",
-    "Neurology consult, ICANS post Yescarta", "Long-term follow-up after Tecartus infusion",
-    "Post CAR T follow up visit",
-    "CAR-T day +30 assessment", "Bridging therapy before Kymriah", "Axi-cel not given",
+    "Bridging therapy before Kymriah", "Axi-cel not given",
+]  # fmt: skip
+GIVEN_BEFORE = [
+    "Bone marrow biopsy after axi-cel", "Tocilizumab for CRS after Yescarta", "CRS after axi-cel, management",
+    "PET/CT 3 months after Breyanzi", "Neurology consult, ICANS post Yescarta", "Long-term follow-up after Tecartus infusion",
+    "Post CAR T follow up visit", "CAR-T day +30 assessment",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ROLES)
+@pytest.mark.parametrize("name", [*NOT_GIVEN, *GIVEN_BEFORE])
 def test_a_product_named_in_another_role_is_no_infusion(name: str) -> None:
-    alone = judge(condition(), procedure(name))
-    assert category(alone) in ("no-cd19-car-t", "insufficient-data")
     made = relapsed(procedure(name, "2025-12-01", id="later"), stain("Negative"))
+    assert made.assessment.anchor is not None
+    assert "Procedure/later" not in {source.reference for source in made.assessment.anchor.sources} or (
+        made.assessment.anchor.last is not None and made.assessment.anchor.last.text == INFUSED
+    )
     assert (category(made), len(made.facts.infusions)) == ("cd19-negative", 1)
+
+
+@pytest.mark.parametrize("name", NOT_GIVEN)
+def test_what_was_not_given_is_no_cd19_car_t(name: str) -> None:
+    assert category(judge(condition(), procedure(name))) in ("no-cd19-car-t", "insufficient-data")
+
+
+@pytest.mark.parametrize("name", GIVEN_BEFORE)
+def test_what_followed_an_infusion_gives_it_no_date(name: str) -> None:
+    assert all(one.first is None for one in infusions(procedure(name, "2025-12-01")))
 
 
 @pytest.mark.parametrize(
@@ -380,3 +393,84 @@ def test_code_and_text_that_name_different_targets_name_none(text: str, code: st
 def test_code_and_text_of_two_cd19_products_stay_cd19() -> None:
     found = infusions(procedure(concept("Kymriah", (HCPCS, "Q2041"))))
     assert [one.targets for one in found] == [("CD19",)]
+
+
+def test_a_single_dose_of_a_split_product_is_not_split() -> None:
+    (one,) = infusions(procedure("Obecabtagene autoleucel"))
+    assert not one.split_doses
+    assert one.first == one.last
+
+
+def test_a_cell_product_that_is_no_car_never_merges_with_one() -> None:
+    made = judge(
+        condition(), procedure("Lifileucel infusion", id="til"), procedure("CAR-T infusion", id="car")
+    )
+    assert [(len(made.facts.infusions), len(made.facts.other_cellular))] == [(1, 1)]
+
+
+def test_two_targets_on_one_day_are_two_infusions() -> None:
+    found = infusions(
+        procedure("CD22 CAR-T infusion", id="a"), procedure("Anti-CD19 CAR T cells infused", id="b")
+    )
+    assert sorted(one.targets for one in found) == [("CD19",), ("CD22",)]
+
+
+@pytest.mark.parametrize(
+    ("documents", "first"),
+    [
+        ((procedure(when="2025-01"),), "2025-01"),
+        ((procedure(when="2025-01", id="a"), procedure(when="2025-01-10", id="b")), "2025-01-10"),
+        ((procedure(when="2025", id="a"), procedure(when="2025-01", id="b")), None),
+    ],
+)
+def test_the_most_exact_document_dates_the_infusion(
+    documents: tuple[Resource, ...], first: str | None
+) -> None:
+    (one,) = infusions(*documents)
+    assert one.first is not None
+    assert first is None or one.first.text == first
+    assert one.label == "axi-cel"
+
+
+@pytest.mark.parametrize(
+    ("period", "first", "last_day"),
+    [
+        ({"start": "2025-01-10", "end": "2025-01-10"}, "2025-01-10", "2025-01-10"),
+        ({"start": "2025-01-10", "end": "2025-01-12"}, "2025-01-10", "2025-01-12"),
+        ({"start": "2025-01-10", "end": "2025-01-13"}, "2025-01-10", "2025-01-10"),
+        ({"start": "2025-01-10"}, "2025-01-10", "2025-01-10"),
+    ],
+)
+def test_a_short_period_tells_the_last_bag_and_a_long_one_does_not(
+    period: dict[str, str], first: str, last_day: str
+) -> None:
+    (one,) = infusions({**procedure(when=None), "performedPeriod": period})
+    assert one.first is not None
+    assert one.last is not None
+    assert (one.first.first.isoformat(), one.last.last.isoformat()) == (first, last_day)
+
+
+def test_history_alone_is_an_infusion_of_its_date() -> None:
+    (one,) = infusions(
+        condition("History of CAR-T cell therapy (Yescarta)", "active", id="h", onsetDateTime="2024-03-03")
+    )
+    assert one.history_only
+    assert one.first is not None
+    assert (one.product, one.first.text, one.possibly_incomplete) == (
+        "axicabtagene-ciloleucel",
+        "2024-03-03",
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DLBCL, planned for axi-cel",
+        "DLBCL, CAR-T candidate (Yescarta)",
+        "History of leukapheresis for CAR-T",
+        "Yescarta",
+    ],
+)
+def test_a_problem_that_only_mentions_a_product_is_no_infusion(name: str) -> None:
+    assert not infusions(condition(name, "active", id="mention"))

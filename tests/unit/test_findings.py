@@ -130,7 +130,18 @@ BACK = mrd("Positive", "2025-09-20", "mrd-2")
 def test_mrd_that_returns_with_a_phenotype_is_a_relapse_at_mrd_level() -> None:
     made = judge(*BALL, CLEAR, BACK, flow("Negative", specimen="Bone marrow aspirate"))
     assert category(made) == "cd19-negative"
-    assert made.assessment.confirmation.value in ("mrd", "confirmed")
+    assert made.assessment.confirmation.value == "mrd"
+
+
+def test_blasts_of_another_specimen_or_day_confirm() -> None:
+    node = flow("Negative", specimen="Lymph node biopsy")
+    assert judge(*BALL, CLEAR, BACK, node).assessment.confirmation.value == "confirmed"
+    later = flow("Negative", when="2025-10-20", specimen="Bone marrow aspirate")
+    assert judge(*BALL, CLEAR, BACK, later).assessment.confirmation.value == "confirmed"
+
+
+def test_a_phenotype_of_an_old_specimen_does_not_describe_what_came_back() -> None:
+    assert category(judge(*BALL, flow("Negative", when="2024-11-01"), CLEAR, BACK)) == "no-relapse"
 
 
 def test_mrd_that_returns_without_a_phenotype_is_no_relapse() -> None:
