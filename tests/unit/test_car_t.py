@@ -336,7 +336,8 @@ NOT_GIVEN = [
 ]  # fmt: skip
 GIVEN_BEFORE = [
     "Bone marrow biopsy after axi-cel", "Tocilizumab for CRS after Yescarta", "CRS after axi-cel, management",
-    "PET/CT 3 months after Breyanzi", "Neurology consult, ICANS post Yescarta", "Long-term follow-up after Tecartus infusion",
+    "PET/CT 3 months after Yescarta", "Neurology consult, ICANS post Yescarta",
+    "Long-term follow-up after axi-cel infusion",
     "Post CAR T follow up visit", "CAR-T day +30 assessment",
 ]  # fmt: skip
 
