@@ -475,3 +475,28 @@ def test_history_alone_is_an_infusion_of_its_date() -> None:
 )
 def test_a_problem_that_only_mentions_a_product_is_no_infusion(name: str) -> None:
     assert not infusions(condition(name, "active", id="mention"))
+
+
+@pytest.mark.parametrize(
+    ("name", "targets"),
+    [
+        ("Status post CD19 CAR T 2023", ("CD19",)),
+        ("History of CAR-T cell therapy (Kymriah)", ("CD19",)),
+        ("ICANS after Yescarta", ("CD19",)),
+        ("B-cell aplasia after tisagenlecleucel", ("CD19",)),
+        ("Hypogammaglobulinemia following CAR T", ()),
+        ("Cytokine release syndrome due to CAR-T", ()),
+    ],
+)
+def test_problems_that_show_car_t_was_given_are_never_a_no(name: str, targets: tuple[str, ...]) -> None:
+    made = judge(condition(), condition(name, "active", id="x"))
+    assert category(made) != "no-cd19-car-t"
+    assert all(one.targets in (targets, ()) and one.first is None for one in made.facts.infusions)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["No history of CAR-T", "No prior CAR-T", "DLBCL, awaiting CAR-T", "Encounter for CAR-T evaluation"],
+)
+def test_problems_that_deny_or_plan_car_t_are_no_infusion(name: str) -> None:
+    assert not infusions(condition(name, "active", id="x"))
