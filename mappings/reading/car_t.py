@@ -82,8 +82,8 @@ def read_car_t(chart: Chart, merge_days: int, recogniser: Recogniser, vocabulary
 
 def _names_cells(hit: Hit, vocabulary: Vocabulary) -> bool:
     """Whether a procedure without a known name says CAR T cells in its own words."""
-    names = " ; ".join(texts_of(hit.resource.code))
-    return hit.resource.resourceType == "Procedure" and vocabulary.car_t.cells.any_in(names)
+    names = " ; ".join(texts_of(hit.resource.code or hit.resource.medicationCodeableConcept))
+    return hit.resource.resourceType in _GIVEN and vocabulary.car_t.cells.any_in(names)
 
 
 def _read(hit: Hit, recogniser: Recogniser, vocabulary: Vocabulary) -> _Document | Remark | None:

@@ -50,6 +50,7 @@ class Chart:
     counts: dict[str, int] = field(default_factory=dict)
     foreign_patient: bool = False
     strangers: int = 0
+    strangers_by_type: dict[str, int] = field(default_factory=dict)
 
     @property
     def index(self) -> dict[str, Resource]:

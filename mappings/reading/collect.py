@@ -22,6 +22,7 @@ from mappings.reading.wire import Resource
 if TYPE_CHECKING:
     from mappings.loading import Concept
 
+_WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
 Placed = tuple[Resource, str | None]
 
 
@@ -105,7 +106,7 @@ def _pick(
     triggers: Triggers,
 ) -> None:
     """The one pass over all resources."""
-    bases = _known_bases(decoded, everything)
+    foreign: frozenset[str] | None = None
     owners: dict[str, bool] = {}
     unowned: list[str] = []
     labs = chart.lab_values
@@ -118,7 +119,9 @@ def _pick(
         if reference is not None:
             is_mine = owners.get(reference)
             if is_mine is None:
-                is_mine = owners[reference] = _is_mine(reference, mine, bases)
+                if foreign is None and "://" in reference:
+                    foreign = _foreign_bases(decoded, everything, mine)
+                is_mine = owners[reference] = _is_mine(reference, mine, foreign or frozenset())
             if not is_mine or (resource.patient is not None and _other_owner(resource, mine)):
                 _set_stranger_aside(chart, resource)
                 continue
@@ -137,23 +140,43 @@ def _pick(
     _note_unowned(chart, unowned)
 
 
-def _known_bases(decoded: Decoded, everything: list[Placed]) -> frozenset[str]:
-    """Addresses of the servers this chart came from; empty where none is told."""
+def _foreign_bases(decoded: Decoded, everything: list[Placed], mine: set[str]) -> frozenset[str]:
+    """Addresses under which the same id means somebody else (H-01).
+
+    A server may be written in several ways (proxy, scheme, capitals), so an address is foreign only beside
+    entries that name this patient under an address known to be the chart's own, or without one.
+    """
     request = decoded.request
-    found = {request.fhirServer.rstrip("/")} if request is not None and request.fhirServer else set()
-    for resource, url in everything:
-        if resource.resourceType == "Patient" and url and "://" in url:
-            found.add(url.rsplit("/", 2)[0])
-    return frozenset(found)
+    known = (
+        {_base(f"{request.fhirServer.rstrip('/')}/x/y")}
+        if request is not None and request.fhirServer
+        else set()
+    )
+    known |= {_base(url) for _, url in everything if url and "://" in url}
+    seen: set[str] = set()
+    own = False
+    for resource, _ in everything:
+        owner = resource.subject or resource.patient
+        reference = owner.reference if owner is not None else None
+        if reference is None or reference_key(reference) not in mine:
+            continue
+        if "://" in reference:
+            seen.add(_base(reference))
+        else:
+            own = True
+    return frozenset(seen - known) if own or seen & known or len(seen) > 1 else frozenset()
 
 
-def _is_mine(reference: str, mine: set[str], bases: frozenset[str]) -> bool:
-    """Whether a reference names this patient: the same id on another server is somebody else (H-01)."""
+def _base(url: str) -> str:
+    """The server part of an absolute reference, without scheme and in small letters."""
+    return url.split("/_history/", 1)[0].split("://", 1)[-1].rsplit("/", 2)[0].lower()
+
+
+def _is_mine(reference: str, mine: set[str], foreign: frozenset[str]) -> bool:
+    """Whether a reference names this patient."""
     if reference_key(reference) not in mine:
         return False
-    if "://" not in reference or not bases:
-        return True
-    return any(reference.startswith(f"{base}/") for base in bases)
+    return not foreign or "://" not in reference or _base(reference) not in foreign
 
 
 def _other_owner(resource: Resource, mine: set[str]) -> bool:
@@ -214,6 +237,8 @@ class PatientLink(wire.Struct, gc=False):
 
 def _set_stranger_aside(chart: Chart, resource: Resource) -> None:
     chart.strangers += 1
+    kind = resource.resourceType or ""
+    chart.strangers_by_type[kind] = chart.strangers_by_type.get(kind, 0) + 1
     if chart.strangers <= _LISTED_STRANGERS:
         reference = f"{resource.resourceType}/{resource.id or '?'}"
         chart.remarks.append(
@@ -284,16 +309,32 @@ def _index(everything: list[Placed], mine: set[str]) -> dict[str, Resource]:
 
 
 def _drop_repeats(chart: Chart) -> None:
-    """Keeps one of several copies of a resource: the newest version where versions are told, else the first in order."""
+    """Keeps one of several copies of a resource: the newest version, a withdrawn one where no order is told.
+
+    Two copies that differ and tell no order contradict each other: a result then counts in neither form.
+    """
     best: dict[str, Hit] = {}
     loose: list[Hit] = []
+    torn: set[str] = set()
     for hit in chart.hits:
+        old = best.get(hit.reference) if hit.resource.id else None
         if not hit.resource.id:
             loose.append(hit)
-            continue
-        old = best.get(hit.reference)
-        if old is None or _version(hit.resource) > _version(old.resource):
+        elif old is None:
             best[hit.reference] = hit
+        elif _version(hit.resource) != _version(old.resource):
+            best[hit.reference] = max(old, hit, key=lambda one: _version(one.resource))
+        elif hit.status in _WITHDRAWN or old.status in _WITHDRAWN:
+            best[hit.reference] = hit if hit.status in _WITHDRAWN else old
+        elif hit.resource != old.resource:
+            torn.add(hit.reference)
+    for reference in sorted(torn):
+        reason = "is given twice with different content and no order of versions"
+        chart.remarks.append(
+            Remark("conflict", reason, SourceRef(reference), about="antigen", code="two-versions")
+        )
+        if reference.startswith(("Observation/", "DiagnosticReport/")):
+            del best[reference]
     chart.hits = sorted(best.values(), key=lambda hit: hit.reference) + sorted(loose, key=_loose_order)
 
 
@@ -306,9 +347,8 @@ class _Meta(wire.Struct, gc=False):
     lastUpdated: str | None = None  # noqa: N815
 
 
-def _version(resource: Resource) -> tuple[str, int, str]:
+def _version(resource: Resource) -> tuple[str, int]:
     meta = wire.peek(resource.meta, _Meta) if resource.meta else None
     if meta is None:
-        return "", 0, resource.status or ""
-    number = int(meta.versionId) if meta.versionId and meta.versionId.isdecimal() else 0
-    return meta.lastUpdated or "", number, resource.status or ""
+        return "", 0
+    return meta.lastUpdated or "", int(meta.versionId) if meta.versionId and meta.versionId.isdecimal() else 0

@@ -108,6 +108,8 @@ class Surroundings:
         if specimen is SpecimenKind.UNSPECIFIED:
             sites = " ; ".join(texts_of(wire.peek(resource.bodySite, wire.Concept)))
             specimen = vocabulary.specimen(f"{names} ; {sites}")
+        if specimen is not SpecimenKind.UNSPECIFIED and vocabulary.specimen(names) is SpecimenKind.BLOOD:
+            specimen = SpecimenKind.BLOOD  # the name contradicts the specimen: read as the one that asks more
         method = vocabulary.method(method_text) if method_text else Method.UNSPECIFIED
         if method is Method.UNSPECIFIED:
             method = vocabulary.method(names)

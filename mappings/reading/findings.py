@@ -68,15 +68,9 @@ class FindingReader:
             return [], [Remark("set-aside", other, source, about="course", code="focus")]
         context = self.surroundings.of(hit)
         if self.vocabulary.before_infusion.any_in(names):
-            return [], [
-                Remark(
-                    "set-aside",
-                    "speaks of the time before the infusion",
-                    source,
-                    about="course",
-                    code="before-infusion",
-                )
-            ]
+            reason = "speaks of the time before the infusion"
+            return [], [Remark("set-aside", reason, source, about="course", code="before-infusion")]
+        event: DiseaseEvent | None
         if is_flag:
             event = self._event(EventKind.RELAPSE, context, source)
         elif is_deauville:

@@ -106,6 +106,12 @@ class TextReader:
             )
             return
         context = self.surroundings.of(hit)
+        if self.vocabulary.before_infusion.any_in(context.names):
+            reason = "speaks of the time before the infusion"
+            into.remarks.append(
+                Remark("set-aside", reason, SourceRef(hit.reference), about="report", code="before-infusion")
+            )
+            return
         self._t_cell(hit, found, context, into)
         if self._another_malignancy(hit, found, concept, context, into):
             return
@@ -203,11 +209,7 @@ class TextReader:
             if concept is not None and reading.malignancy == "present":
                 source = SourceRef(hit.reference, passage.element)
                 into.diagnoses.append(reported_diagnosis(concept, source))
-        switched = (
-            "; ".join(reading.lineage_words)
-            if self.names.has_all and reading.lineage in _OTHER_LINEAGE
-            else ""
-        )
+        switched = "; ".join(reading.lineage_words) if self._of_other_lineage(reading) else ""
         switched = switched or self.names.switch(passage.text)
         if switched and not context.imaging:
             words = SourceRef(hit.reference, passage.element, switched)
@@ -261,6 +263,10 @@ class TextReader:
                     accession=context.accession or hit.reference,
                 )
             )
+
+    def _of_other_lineage(self, reading: ReportReading) -> bool:
+        """Whether malignant cells of this specimen are myeloid or mixed, in a patient with lymphoblastic leukaemia."""
+        return self.names.has_all and reading.lineage in _OTHER_LINEAGE and reading.malignancy == "present"
 
     def _course_agrees(self, passage: Passage) -> bool:
         """Whether the text also says in plain words that there is no disease: a denial of something else does not."""

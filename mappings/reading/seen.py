@@ -52,7 +52,10 @@ def what_was_seen(decoded: Decoded, chart: Chart) -> dict[str, SeenType]:
         partial = any(state in ("complete", "incomplete") for state, _ in rows)
         reason = "" if complete else next((reason for _, reason in rows if reason), "")
         state = "complete" if complete else "incomplete" if partial else "not-seen"
-        seen[kind] = SeenType(kind, state, chart.counts.get(kind, 0), reason)
+        given = chart.counts.get(kind, 0)
+        if given and chart.strangers_by_type.get(kind, 0) == given:
+            state, reason = "not-seen", "only entries of another patient were given"
+        seen[kind] = SeenType(kind, state, given, reason)
     for kind in DECIDING_TYPES:
         seen.setdefault(kind, SeenType(kind, "not-seen", 0, "not given"))
     return seen

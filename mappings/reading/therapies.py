@@ -103,9 +103,7 @@ def read_therapies(
     reading = _Reading(as_of, vocabulary)
     named: dict[int, tuple[Concept, ...]] = {}  # by identity: a recogniser gives one tuple per name
     for hit in hits:
-        if not hit.concepts:
-            continue
-        concepts = named.get(id(hit.concepts))
+        concepts = named.get(id(hit.concepts)) if hit.concepts else _directed_at(hit, vocabulary)
         if concepts is None:
             concepts = named[id(hit.concepts)] = _named(hit)
         if concepts:
@@ -113,6 +111,19 @@ def read_therapies(
     gap_days = knowledge.policy.max_age_days_lymphoma
     courses = [course for group in _grouped(reading.exposures) for course in _courses(group, gap_days)]
     return tuple(sorted(courses, key=_order)), tuple(reading.remarks)
+
+
+def _directed_at(hit: Hit, vocabulary: Vocabulary) -> tuple[Concept, ...]:
+    """A drug that no concept knows but whose name tells its target, such as a study antibody against CD19 (11.3)."""
+    if hit.resource.resourceType not in ("MedicationAdministration", "MedicationStatement"):
+        return ()
+    names = " ; ".join(texts_of(hit.resource.medicationCodeableConcept))
+    targets = vocabulary.car_t.targets(names)
+    if not targets or vocabulary.car_t.cells.any_in(names):
+        return ()
+    label = label_of(hit.resource.medicationCodeableConcept)
+    attributes = {"classes": tuple(f"{target.lower()}-directed" for target in targets), "voids": targets}
+    return (Concept(f"directed-at-{'-'.join(targets).lower()}", THERAPY, label, "", attributes),)
 
 
 def _named(hit: Hit) -> tuple[Concept, ...]:

@@ -56,7 +56,7 @@ class CarTWords:
             re.escape(name.lower()) for name in sorted(lexicon["targets"], key=len, reverse=True)
         )
         spaced = names.replace("cd", r"cd[\s-]?")
-        self._targets = re.compile(rf"(?<![a-z0-9])(?:anti-?)?({spaced})(?![0-9]|[a-bd-z])")
+        self._targets = re.compile(rf"(?<![a-z0-9])(?:anti-?)?({spaced})(?=$|[^0-9a-z]|car|x)")
 
     def targets(self, text: str) -> tuple[str, ...]:
         """Targets that a text names, as CD19, BCMA and the like."""
@@ -119,14 +119,17 @@ class Vocabulary:
         return str(self._deauville.get(f"{score}+{change}") or self._deauville.get(str(score), ""))
 
     def _specimen(self, text: str) -> SpecimenKind:
-        """What kind of specimen a text names; marrow, CSF and effusion go before tissue, tissue before blood."""
+        """What kind of specimen a text names: blood wherever it is named, then CSF, marrow, effusion, tissue.
+
+        A text that names blood beside another specimen does not say which it was: blood asks the most of a result.
+        """
         found = {kind for kind, words in self._specimens if words.any_in(text)}
         for kind in (
+            SpecimenKind.BLOOD,
             SpecimenKind.CSF,
             SpecimenKind.MARROW,
             SpecimenKind.EFFUSION,
             SpecimenKind.TISSUE,
-            SpecimenKind.BLOOD,
         ):
             if kind in found:
                 return kind
