@@ -8,6 +8,7 @@ from dataclasses import replace
 from mappings.facts import Antigen, Method, SpecimenKind
 from mappings.reading.report.about import describe
 from mappings.reading.report.claims import read_sentence
+from mappings.reading.report.doubt import weigh
 from mappings.reading.report.layout import Line, dated_lines, legend_of, lines_of, soft_wraps
 from mappings.reading.report.model import ReportReading
 from mappings.reading.report.normal import normalise
@@ -61,7 +62,9 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
     story.mfi = any(t.kind == "mfi" for t in tokens)
     story.hscore = sum(t.kind == "hscore" for t in tokens) == 1 and not any(t.kind == "pct" for t in tokens)
     for sentence in sentences_of(tokens, lines, plain.text, words):
+        made = len(story.claims)
         read_sentence(sentence, story)
+        weigh(story.claims[made:], sentence, plain.text, words.doubt)
     _order_versions(plain.text, lines, story)
     malignancy = malignancy_of(story)
     about = describe(plain, original, story, words)

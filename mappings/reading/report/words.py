@@ -10,6 +10,8 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+from mappings.reading.report.doubt_words import Doubt, compile_doubt
+
 FILES = ("report_markers", "report_policy", "report_words")
 _PIECE = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+|[^\w\s]")
 _LONG = 24  # no listed word is longer; keeps look-up of hostile "words" cheap
@@ -59,6 +61,7 @@ class Words:
     frame: Mapping[str, tuple[Entry, ...]]
     fuzzy: Mapping[str, str]
     policy: Policy
+    doubt: Doubt
     cache: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
 
     def _near(self, word: str) -> str:
@@ -174,6 +177,7 @@ def compile_words(lexicon: Mapping[str, Any]) -> Words:
         prior_heads=frozenset(words["prior_heads"]),
         fuzzy=_misspelt(words["fuzzy"]),
         policy=Policy(**{k: v for k, v in policy.items() if k != "about"}),
+        doubt=compile_doubt(words["doubt"]),
     )
 
 

@@ -1,0 +1,54 @@
+"""The word lists that make a statement unsafe, as patterns (rules CD-3, 11.20)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """The word lists as patterns: what lacks, what undoes, what is few, what is not read."""
+
+    lacking: re.Pattern[str]
+    nouns: re.Pattern[str]
+    adjectives: re.Pattern[str]
+    showing: re.Pattern[str]
+    undoing: re.Pattern[str]
+    harmless: re.Pattern[str]
+    few: re.Pattern[str]
+    most: re.Pattern[str]
+    nothing: re.Pattern[str]
+    foreign: re.Pattern[str]
+
+
+def _alternatives(names: list[str]) -> str:
+    parts = [
+        re.escape(n).replace(r"\*", r"[^\W\d_]*").replace(r"\#", r"\d").replace(r"\ ", r"[\s-]+")
+        for n in sorted(names, key=len, reverse=True)
+    ]
+    return r"(?<![^\W\d_])(?:" + "|".join(parts) + r")(?![^\W\d_])"
+
+
+def compile_doubt(lists: Mapping[str, list[str]]) -> Doubt:
+    """The patterns of one set of word lists; an asterisk takes any ending."""
+    cells = _alternatives(lists["cells"])
+    within = r"(?:[^\W\d_]+[\s-]+|of the[\s-]+){0,4}?"
+    adverbs = [n for n in lists["few"] if n.endswith("*") and " " in n]
+    few = _alternatives([n for n in lists["few"] if n not in adverbs])
+    letters = lists["foreign_letters"]
+    return Doubt(
+        lacking=re.compile(_alternatives(lists["lacking"])),
+        nouns=re.compile(_alternatives(lists["lacking_nouns"])),
+        adjectives=re.compile(_alternatives(lists["undoing_adjectives"])),
+        showing=re.compile(_alternatives(lists["showing"])),
+        undoing=re.compile(_alternatives(lists["undoing"])),
+        harmless=re.compile(_alternatives(lists["harmless"])),
+        few=re.compile(rf"{few}[\s-]+{within}{cells}|{_alternatives(adverbs)}"),
+        most=re.compile(_alternatives(lists["most"])),
+        nothing=re.compile(rf"{cells}[\s:=(]+(?:0(?:[.,]0+)?[ ]?%|0$|nil|none)"),
+        foreign=re.compile(
+            rf"(?i:{_alternatives(lists['foreign'])})|(?<![^\W_])[^\W\d_A-ZÀ-Þ]*[{letters}][^\W\d_]*"
+        ),
+    )
