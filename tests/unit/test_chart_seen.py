@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from builders import (
     PATIENT,
     Resource,
+    body,
     bundle,
     category,
     codes_of,
     condition,
     judge,
+    judge_bytes,
     observation,
     outcome,
     patient,
+    prefetch,
     procedure,
     relapsed,
     report,
@@ -148,12 +152,23 @@ def test_a_strangers_resource_is_set_aside_and_named(reference: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "reference",
-    [f"Patient/{PATIENT}", f"Patient/{PATIENT}/_history/7", f"https://fhir.example.org/r4/Patient/{PATIENT}",
-    f" Patient/{PATIENT} "],
-)  # fmt: skip
-def test_the_patients_own_resource_is_read_however_it_is_referenced(reference: str) -> None:
-    assert state(relapsed({**stain("Negative"), "subject": {"reference": reference}})) == "negative"
+    ("reference", "mine"),
+    [
+        (f"Patient/{PATIENT}", True),
+        (f"Patient/{PATIENT}/_history/7", True),
+        (f" Patient/{PATIENT} ", True),
+        (f"https://fhir.example.org/r4/Patient/{PATIENT}", True),
+        (f"https://fhir.example.org/r4/Patient/{PATIENT}/_history/2", True),
+        (f"https://other.example.org/r4/Patient/{PATIENT}", False),
+        (f"https://fhir.example.org.evil.example/r4/Patient/{PATIENT}", False),
+        (f"https://fhir.example.org/r4-other/Patient/{PATIENT}", False),
+    ],
+)
+def test_the_patients_own_resource_is_known_by_server_and_id(reference: str, mine: bool) -> None:
+    result = {**stain("Negative"), "subject": {"reference": reference}}
+    request = json.loads(body(prefetch(condition(), procedure(), result)))
+    request["fhirServer"] = "https://fhir.example.org/r4"
+    assert (state(judge_bytes(json.dumps(request).encode())) == "negative") is mine
 
 
 def test_the_patient_property_counts_like_subject() -> None:
@@ -208,3 +223,41 @@ def test_copies_of_one_resource_count_once_and_the_newest_version_counts() -> No
 )  # fmt: skip
 def test_reference_keys(written: str | None, key: str) -> None:
     assert reference_key(written) == key
+
+
+NEXT = [{"relation": "next", "url": "https://fhir.example.org/r4/page2"}]
+MIXED: list[tuple[str, dict[str, Any], str, str]] = [
+    ("Bundle in a Bundle", {"q": bundle([bundle([OBS], "Observation")])}, "Observation", "complete"),
+    ("cut Bundle in a Bundle", {"q": bundle([bundle([OBS], link=NEXT)])}, "Observation", "incomplete"),
+    ("two types under one key", {"q": bundle([OBS, report("Nothing.", id="r")])}, "DiagnosticReport", "complete"),
+    ("alternate link", {"q": bundle([], link=[{"relation": "alternate", "url": "https://x/Observation"}])},
+    "Observation", "not-seen"),
+    ("self link to an operation", {"q": bundle([], link=[{"relation": "self", "url": "https://x/$everything"}])},
+    "Observation", "not-seen"),
+    ("one resource under its key", {"observations": OBS}, "Observation", "not complete"),
+    ("good beside unreadable",
+    {"observations": {**bundle([OBS]), "total": None, "entry": [{"resource": OBS}, 5]}}, "Observation", "incomplete"),
+    ("good beside empty entry",
+    {"observations": {**bundle([OBS]), "total": None, "entry": [{"resource": OBS}, {}]}}, "Observation",
+    "incomplete"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind", "wanted"), [row[1:] for row in MIXED], ids=[row[0] for row in MIXED]
+)
+def test_state_of_mixed_answers(keys: dict[str, Any], kind: str, wanted: str) -> None:
+    removed = {"observations": ..., "reports": ...}
+    found = seen(kind, **{**removed, **keys})
+    assert found == wanted or (wanted == "not complete" and found != "complete")
+
+
+def test_medications_with_entries_of_one_kind_stand_for_both() -> None:
+    given = {
+        "resourceType": "MedicationAdministration",
+        "id": "m",
+        "status": "completed",
+        "subject": {"reference": f"Patient/{PATIENT}"},
+    }
+    keys = {"medicationAdministrations": ..., "medicationRequests": ..., "medications": bundle([given])}
+    assert seen("MedicationAdministration", **keys) == seen("MedicationRequest", **keys) == "complete"

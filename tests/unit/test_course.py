@@ -252,3 +252,38 @@ def test_blood_b_cells_coming_back_are_no_relapse() -> None:
         )
     )
     assert category(made) == "no-relapse"
+
+
+def test_a_result_without_a_state_confirms_nothing() -> None:
+    made = judge(condition(), procedure(), stain("Equivocal"))
+    assert made.assessment.confirmation.value == "stated"
+    assert judge(condition(), procedure(), stain("Negative")).assessment.confirmation.value == "confirmed"
+
+
+def test_a_result_without_a_date_confirms_nothing() -> None:
+    assert (
+        judge(condition(), procedure(), stain("Negative", when=None)).assessment.confirmation.value
+        == "stated"
+    )
+
+
+def test_a_result_of_before_the_infusion_confirms_nothing() -> None:
+    made = judge(condition(), procedure(), stain("Negative", when="2024-11-11"))
+    assert (made.assessment.confirmation.value, made.assessment.timing.days) == ("stated", None)
+
+
+def test_a_clear_marrow_is_no_response_of_a_lymphoma() -> None:
+    node = stain("Negative", when="2025-09-01")
+    marrow = report("Bone marrow: no involvement by lymphoma.", "2025-09-10", specimen="Bone marrow biopsy")
+    assert category(judged(pet(PROGRESS, "2025-08-25"), node, marrow)) == "cd19-negative"
+
+
+def test_clear_fluid_is_no_response_of_a_leukaemia_in_the_marrow() -> None:
+    blasts = report(
+        "Relapsed B lymphoblastic leukemia, 40 % blasts.",
+        "2025-09-01",
+        specimen="Bone marrow aspirate",
+        id="b",
+    )
+    fluid = report("CSF: no blasts seen.", "2025-09-10", specimen="Cerebrospinal fluid", id="csf")
+    assert category(judge(*BALL, blasts, flow("Negative", when="2025-09-01"), fluid)) == "cd19-negative"
