@@ -142,7 +142,7 @@ def branch_line(assessment: Assessment) -> str:
     """What a branch or a disease outside the rule set changes, if any (rules 7, 11.16)."""
     if assessment.branch is Branch.CNS:
         return "CNS relapse: antigens count only from CSF or CNS tissue; local neuro-oncology practice first."
-    if assessment.disease is not None and assessment.disease_scope == "outside":
+    if assessment.disease is not None and assessment.disease_scope in ("outside", "excluded"):
         label = plain(assessment.disease.label, 60)
         if assessment.disease_group == "richter":
             rest = "lymphoma options are for a specialist only, by analogy, evidence is from LBCL"

@@ -183,7 +183,7 @@ def _relapse_extras(assessment: Assessment) -> list[str]:
         extras.append("Below morphological relapse.")
     if assessment.branch is Branch.CNS and assessment.confirmation in (Certainty.SUSPECTED, Certainty.MRD):
         extras.append("CNS relapse.")
-    if assessment.disease is not None and assessment.disease_scope == "outside":
+    if assessment.disease is not None and assessment.disease_scope in ("outside", "excluded"):
         extras.append("Disease outside the rule set.")
     if cd19.discordant:
         extras.append("Results disagree.")

@@ -10,12 +10,27 @@ from mappings.evaluation import OptionMatch
 if TYPE_CHECKING:
     from mappings.loading import Evidence, Knowledge, Outcome
 
+_LEADING = 2
 _POPULATION = {
     "all": "After CAR T: everybody",
     "subgroup": "After CAR T: subgroup",
     "mixed": "Partly after CAR T",
     "none": "Not a post-CAR-T population",
 }
+
+
+def leading_figures(match: OptionMatch, knowledge: Knowledge) -> list[str]:
+    """The first study of an option with its first figures, and how many more the JSON form holds."""
+    known = [knowledge.evidence[key] for key in match.evidence if key in knowledge.evidence]
+    if not known:
+        return []
+    first = known[0]
+    figures = "; ".join(_figure(outcome) for outcome in first.outcomes[:_LEADING]) or "no figure read"
+    size = f"n = {first.n}" if first.n is not None else "n not seen"
+    more = len(known) - 1
+    rest = f" {more} more {'study' if more == 1 else 'studies'} in the JSON form." if more else ""
+    population = _POPULATION.get(first.post_car_t, first.post_car_t)
+    return [f"{population}: {figures}. {size}, {first.design} [{first.citation_id}].{rest}"]
 
 
 def figure_lines(match: OptionMatch, knowledge: Knowledge) -> list[str]:

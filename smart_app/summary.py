@@ -11,7 +11,7 @@ from cds_hooks.names import card_names
 from cds_hooks.remark_words import remark_sentence
 from mappings.evaluation import Evaluation, OptionMatch, RelapseCategory, Route
 from mappings.facts import Remark
-from smart_app.figures import boxed_lines, citation_line, figure_lines
+from smart_app.figures import boxed_lines, citation_line, leading_figures
 
 if TYPE_CHECKING:
     from mappings.loading import Knowledge
@@ -153,24 +153,22 @@ def _options(rows: list[str], evaluation: Evaluation, knowledge: Knowledge) -> N
 
 def _option(rows: list[str], match: OptionMatch, evaluation: Evaluation, knowledge: Knowledge) -> None:
     given = f" (already given: {match.given_before})" if match.given_before else ""
-    rows += _wrap(f"{match.label}{given}", "  * ", "    ")
-    rows += _wrap(match.why, "      ", "      ")
+    rows += _wrap(f"* {match.label}{given}: {match.why}", "  ", "    ")
     if match.route is Route.NOT_SUITABLE:
         return
-    indent = " " * 6
-    for note in match.notes:
-        rows += _wrap(note, indent, indent)
-    for line in _status(match, evaluation.regions):
-        rows += _wrap(line, indent, indent)
-    for line in boxed_lines(match.boxed):
-        rows += _wrap(line, indent, indent + "  ")
-    for line in figure_lines(match, knowledge):
-        rows += _wrap(line, indent, indent + "  ")
+    parts = [*match.notes, *_status(match, evaluation.regions), *boxed_lines(match.boxed)]
     if match.no_evidence:
-        rows += _wrap("No figures after CAR T were read for this option and disease.", indent, indent)
-    checks = [f"{_check_label(check.fact, knowledge)}: {check.value or 'not seen'}" for check in match.checks]
-    if checks:
-        rows += _wrap(f"Check before: {'; '.join(checks)}", indent, indent + "  ")
+        parts.append("No figures after CAR T were read for this option and disease.")
+    rows += _wrap(". ".join(part.rstrip(".") for part in parts) + ".", "    ", "    ") if parts else []
+    for line in leading_figures(match, knowledge):
+        rows += _wrap(line, "    ", "      ")
+    # antigen checks carry words without chart values; an unseen check carries "not seen"
+    held = [check for check in match.checks if check.values or check.value not in ("", "not seen")]
+    seen = [f"{_check_label(check.fact, knowledge)}: {check.value}" for check in held]
+    missing = [_check_label(check.fact, knowledge) for check in match.checks if check not in held]
+    checks = [f"On record: {'; '.join(seen)}."] if seen else []
+    checks += [f"Check first, not seen: {', '.join(missing)}."] if missing else []
+    rows += _wrap(" ".join(checks), "    ", "    ") if checks else []
 
 
 def _check_label(fact: str, knowledge: Knowledge) -> str:
@@ -188,7 +186,8 @@ def _status(match: OptionMatch, regions: Iterable[str]) -> list[str]:
 
 
 def _limits(rows: list[str], evaluation: Evaluation, knowledge: Knowledge) -> None:
-    cited = [knowledge.evidence[key].citation_id for match in _shown(evaluation) for key in match.evidence]
+    shown_studies = [key for match in _shown(evaluation) for key in match.evidence[:1]]
+    cited = [knowledge.evidence[key].citation_id for key in shown_studies]
     if cited:
         _heading(rows, "Sources")
         for key in dict.fromkeys(cited):
