@@ -19,11 +19,22 @@ def weigh(claims: list[Claim], sentence: Sentence, text: str, doubt: Doubt) -> N
     for claim in claims:
         if claim.value not in ("pos", "neg", "low"):
             continue
+        kinds = {t.kind for t in sentence.tokens}
+        if claim.value == "low" and {"surface", "cyto"} <= kinds:
+            claim.value, claim.reason = "unk", "cytoplasmic"
+            continue
         clause = doubt.harmless.sub(" ", _clause(claim, sentence.tokens, text))
         if _undone(claim, clause, doubt):
             claim.value, claim.reason, claim.band = "unk", "contradiction", False
         elif claim.value == "pos" and doubt.few.search(clause) and not doubt.most.search(clause):
             claim.value, claim.band = "low", False
+
+
+def unread(claims: list[Claim], text: str, doubt: Doubt) -> None:
+    """A report in a language that is not read states nothing (rules 11.20)."""
+    if claims and doubt.foreign.search(text):
+        for claim in claims:
+            claim.value, claim.reason, claim.band, claim.strong = "unk", "language", False, True
 
 
 def _undone(claim: Claim, clause: str, doubt: Doubt) -> bool:

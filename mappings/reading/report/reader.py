@@ -8,7 +8,7 @@ from dataclasses import replace
 from mappings.facts import Antigen, Method, SpecimenKind
 from mappings.reading.report.about import describe
 from mappings.reading.report.claims import read_sentence
-from mappings.reading.report.doubt import weigh
+from mappings.reading.report.doubt import unread, weigh
 from mappings.reading.report.layout import Line, dated_lines, legend_of, lines_of, soft_wraps
 from mappings.reading.report.model import ReportReading
 from mappings.reading.report.normal import normalise
@@ -65,6 +65,7 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
         made = len(story.claims)
         read_sentence(sentence, story)
         weigh(story.claims[made:], sentence, plain.text, words.doubt)
+    unread(story.claims, plain.text, words.doubt)
     _order_versions(plain.text, lines, story)
     malignancy = malignancy_of(story)
     about = describe(plain, original, story, words)
