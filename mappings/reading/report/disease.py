@@ -5,6 +5,10 @@ from __future__ import annotations
 from mappings.reading.report.story import Sentence, Story
 from mappings.reading.report.tokens import Token
 
+_LINEAGE_THINGS = frozenset(
+    ("markers", "marker", "antigens", "antigen", "differentiation", "expression", "lineage", "switch")
+)
+
 
 def note_malignancy(sentence: Sentence, story: Story) -> None:
     """Notes where malignant cells are said to be, or not to be, in this specimen (narrative rule 2)."""
@@ -43,6 +47,8 @@ def note_malignancy(sentence: Sentence, story: Story) -> None:
             if token.text.startswith(("mrd", "no mrd", "undetectable mrd", "emr")):
                 story.mrd = "negative"
                 story.mrd_spans.append((token.start, token.end))
+        elif kind == "mal" and _of_markers(tokens, index):
+            continue
         elif kind == "history":
             past = True
         elif kind == "current":
@@ -85,6 +91,13 @@ def note_malignancy(sentence: Sentence, story: Story) -> None:
                 story.present.append((token.start, token.end, kind != "dx"))
                 denied = any(_denied(tokens, i) for i, t in enumerate(tokens) if t.text == "evidence")
                 story.final_present = story.final_present or (sentence.section == "conclusion" and not denied)
+
+
+def _of_markers(tokens: list[Token], index: int) -> bool:
+    """ "No myeloid markers" denies markers of another lineage, not the disease."""
+    return tokens[index].text.startswith("myeloid") and any(
+        t.text in _LINEAGE_THINGS for t in tokens[index + 1 : index + 3]
+    )
 
 
 def elsewhere(sentence: Sentence, story: Story) -> bool:

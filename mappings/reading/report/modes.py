@@ -56,6 +56,8 @@ def settle_mode(pair: Pair, claim: Claim, sentence: Sentence, kinds: set[str], g
         claim.value, claim.reason, claim.mention = "unk", "panel", True
     elif "artefact" in kinds or _failing_control(pair, sentence):
         claim.value, claim.reason, claim.strong = "unk", "artefact", True
+    elif sentence.tokens[0].kind == "pending" and [t.text for t in sentence.tokens[1:2]] == [":"]:
+        claim.value, claim.reason = "unk", "pending"
     elif "hedge" in kinds or sentence.tokens[-1].text == "?":
         claim.value, claim.reason = "unk", "hedged"
     elif "count" in kinds and not any(v.kind == "sign" for v in pair.values):

@@ -212,6 +212,9 @@ def _assign(
             pair.values.append(Value("unk", values[0].index, "openw", values[0].pop))
         elif values:
             pair.values += values
+            near = fresh and fresh[-1].state == "low" and run[0].index - fresh[-1].index == 1
+            if near and pair is run[0] and all(v.state == "pos" for v in values):
+                pair.values.insert(0, fresh[-1])
             if carried and all(v.state == "pos" for v in values) and carried[0].state == "low":
                 pair.values.insert(0, carried[0])
         elif fresh and (pair is run[0] or _reaches(run, pair, fresh, carried)):

@@ -152,7 +152,9 @@ def _boxes(tokens: list[Token]) -> None:
         for at in span:
             if tokens[at].kind == "m":
                 if not tokens[place].val:
-                    tokens[at].sign = ""
+                    # a box before a bare marker is the choice of that marker; left empty it has no result
+                    alone = not trailing and lead < first and not any(tokens[i].kind in CHOICE for i in span)
+                    tokens[at].sign = "unk" if alone and lead < 0 else ""
                 continue
             if not tokens[place].val and tokens[at].kind in CHOICE:
                 tokens[at].kind = "w"

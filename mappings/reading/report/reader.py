@@ -21,7 +21,8 @@ from mappings.reading.report.tokens import Scanner, Token
 from mappings.reading.report.words import Words
 
 _TWO = re.compile(
-    r"\b(?:two|2|both|zwei|deux|due|dos)\b[^.\n]{0,30}\b(?:cluster|clone|population|component|subset|Klon|clone|popolazion|poblacion)",
+    r"\b(?:subset|portion|fraction|part|third|half|Teil|partie|parte)\b[^\n]{0,120}\b(?:remainder|remaining|the rest|übrige|reste|resto)"
+    r"|\b(?:two|2|both|zwei|deux|due|dos)\b[^.\n]{0,30}\b(?:cluster|clone|population|component|subset|Klon|clone|popolazion|poblacion)",
     re.IGNORECASE,
 )
 _VERSION = re.compile(r"[ \t]*v(?:ersion)?\.?[ ]?(\d{1,2})\b", re.IGNORECASE)

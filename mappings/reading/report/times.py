@@ -59,10 +59,13 @@ def carry_time(sentence: Sentence, story: Story, made: bool) -> None:
 
 def carry_value(sentence: Sentence, story: Story, marked: bool) -> None:
     """A line such as "Not expressed:" speaks for the lists of markers under it."""
-    if marked:
-        return
-    story.carried_value = ""
     tokens = sentence.tokens
+    if marked:
+        last = max((i for i, t in enumerate(tokens) if t.kind == "m"), default=-1)
+        if tokens[-1].text != ":" or not any(t.kind in _CARRIED for t in tokens[last + 1 :]):
+            return
+        tokens = tokens[last + 1 :]  # the head of the next list, drawn onto the last line of this one
+    story.carried_value = ""
     if tokens[-1].text == ":" and len(tokens) <= 14:
         states = {t.val or _CARRIED[t.kind] for t in tokens if t.kind in _CARRIED}
         if states and not any(t.kind in ("norm", "history", "negator") for t in tokens):

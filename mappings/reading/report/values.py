@@ -32,6 +32,9 @@ _PLAIN = frozenset(
 )
 
 
+_YARDSTICK = frozenset(("ref", "reference", "referenz", "référence", "riferimento", "referencia"))
+
+
 _SHOWN = frozenset(
     (
         "reactivity",
@@ -126,7 +129,7 @@ def suffix_of(gap: Gap) -> list[Value]:
             and {out[0].state, token.val or VALUES.get(kind)} == {"pos", "neg"}
         ):
             continue
-        if kind == "instead":
+        if kind == "instead" or (out and token.text in _YARDSTICK):
             break
         if kind == "compare":
             pop = "compare"
