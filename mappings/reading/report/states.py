@@ -58,6 +58,9 @@ def settle_state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, oth
             low, high = (share.lo, share.hi) if claim.value == "pos" else (100 - share.hi, 100 - share.lo)
             claim.value = band(low, high, policy.percent_positive, policy.percent_low)
             return
+        if claim.value == "pos" and share is not None and share.hi < policy.percent_low and _bracketed(pair, sentence):
+            claim.value, claim.reason = "unk", "contradiction"
+            return
         narrative = share is not None and any(v.how in ("suffix", "operator", "sign") for v in values)
         if (
             narrative
@@ -158,6 +161,9 @@ def _later(later: list[Value], values: list[Value], claim: Claim, sentence: Sent
         return True
     if {first, second} != {"pos", "neg"}:
         return False
+    if sum(t.kind == "clonew" for t in sentence.tokens) > 1:
+        claim.value, claim.reason, claim.strong = "unk", "discordant", True
+        return True
     between = {t.kind for t in sentence.tokens[values[0].index : later[0].index + 6]}
     before = {t.kind for t in sentence.tokens[: values[0].index]}
     whole = {t.kind for t in sentence.tokens}
@@ -181,6 +187,14 @@ def _partial(sentence: Sentence, share: Token) -> bool:
         (bool(at) and tokens[at - 1].kind == "prep")
         or any(t.kind == "prep" for t in tokens[at + 1 : at + 2])
         or tokens[at - 1].text in ("only", "about", "approximately", "roughly", "ca", "~")
+    )
+
+
+def _bracketed(pair: Pair, sentence: Sentence) -> bool:
+    """A share in brackets right after the word that it measures: "positive (<1 %)"."""
+    at = pair.percent_index
+    return (
+        at > 1 and sentence.tokens[at - 1].text == "(" and any(v.index == at - 2 for v in pair.values)
     )
 
 
