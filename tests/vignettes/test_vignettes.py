@@ -93,6 +93,7 @@ def rekeyed(given: dict[str, Any]) -> dict[str, Any] | None:
     """The same chart under our own prefetch keys; None where what was seen of a type hangs on the keys given."""
     by_type: dict[str, list[dict[str, Any]]] = {kind: [] for kind in TYPES.values()}
     others = []
+    addresses: dict[str, str | None] = {}
     for key, value in given.items():
         if key == "patient":
             continue
@@ -122,12 +123,20 @@ def rekeyed(given: dict[str, Any]) -> dict[str, Any] | None:
                 by_type[resource["resourceType"]].append(resource)
             else:
                 others.append(resource)
+            addresses[json.dumps(resource)] = entry.get("fullUrl")
     seen = {"conditions", "procedures", "observations", "medications", "reports"}
     if "patient" not in given or not seen <= set(given):
         return None
     made = {"patient": given["patient"]}
     made.update({key: bundle(by_type[kind], kind) for key, kind in TYPES.items()})
-    return {**made, "others": bundle(others)} if others else made
+    if others:
+        made["others"] = bundle(others)
+    for key in made.keys() - {"patient"}:
+        for entry in made[key]["entry"]:
+            address = addresses.get(json.dumps(entry["resource"]))
+            if address:
+                entry["fullUrl"] = address
+    return made
 
 
 REKEYED = [case for case in CASES if rekeyed(request_of(case)["prefetch"]) is not None]
