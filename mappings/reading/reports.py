@@ -27,6 +27,7 @@ from mappings.reading.chart import Hit
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
 from mappings.reading.named_disease import DiseaseNames, reported_diagnosis
 from mappings.reading.narrative import Passage, passages
+from mappings.reading.notes import as_collected, is_note, specimen_of, states_the_indication
 from mappings.reading.report import AntigenFinding, ReportReading
 from mappings.reading.texts import Texts
 from mappings.reading.vocabulary import Vocabulary
@@ -117,6 +118,7 @@ class TextReader:
             return
         findings: dict[Antigen, list[tuple[AntigenFinding, Passage, ReportReading]]] = {}
         for passage in found:
+            context = as_collected(context, passage.text)
             reading = self.texts.report(passage.text, context.specimen.value, context.method.value)
             for antigen, finding in reading.findings.items():
                 if finding is not None and (hit.reference, antigen) not in known:
@@ -145,7 +147,7 @@ class TextReader:
                 Remark("conflict", reason, SourceRef(hit.reference, passage.element), about=antigen.value)
             )
         source = SourceRef(hit.reference, passage.element, finding.words[0] if finding.words else "")
-        specimen = self._specimen(context, reading)
+        specimen = specimen_of(context, reading)
         if state is not AntigenState.UNKNOWN:
             aside = self._not_tumour(specimen, context, reading, passage)
             if aside:
@@ -177,13 +179,14 @@ class TextReader:
             )
         )
 
-    def _specimen(self, context: Context, reading: ReportReading) -> SpecimenKind:
-        return context.specimen if context.specimen is not SpecimenKind.UNSPECIFIED else reading.specimen
-
     def _not_tumour(
         self, specimen: SpecimenKind, context: Context, reading: ReportReading, passage: Passage
     ) -> str:
         """Why a state read from text is not of tumour: blood or an unnamed specimen needs malignant cells (CD-2)."""
+        if is_note(context, self.vocabulary):
+            return (
+                "stands in a note or letter without a specimen: the report of the specimen itself is needed"
+            )
         if specimen in TUMOUR_SPECIMENS or reading.malignancy == "present":
             return ""
         if self.vocabulary.malignant_cells.any_in(passage.text) and specimen is not SpecimenKind.BLOOD:
@@ -201,7 +204,7 @@ class TextReader:
         concept: Concept | None,
         into: ReportsReading,
     ) -> None:
-        specimen = self._specimen(context, reading)
+        specimen = specimen_of(context, reading)
         if reading.malignancy == "present" and self.names.denied(passage.text):
             reading = replace(reading, malignancy="not-stated", findings={})
         if not context.imaging:
@@ -221,8 +224,23 @@ class TextReader:
             if statement.kind in ("cns", "isolated-cns"):
                 into.cns.append(Sighting(quote, context.date, isolated=statement.kind == "isolated-cns"))
             event = self._course_event(statement, quote, context, specimen)
-            if event is not None:
-                into.events.append(event)
+            if event is None:
+                continue
+            if self._is_indication(event, statement.after_car_t, passage, context):
+                reason = "names the relapse that led to CAR T, not one after it"
+                into.remarks.append(Remark("set-aside", reason, quote, about="report", code="indication"))
+                continue
+            into.events.append(event)
+
+    def _is_indication(
+        self, event: DiseaseEvent, after_car_t: bool, passage: Passage, context: Context
+    ) -> bool:
+        """Whether a note only says for which disease CAR T was given (hazard H-23)."""
+        if after_car_t or event.kind not in (EventKind.RELAPSE, EventKind.REFRACTORY):
+            return False
+        return is_note(context, self.vocabulary) and states_the_indication(
+            event.words, passage.text, self.vocabulary
+        )
 
     def _cells(
         self,
@@ -241,7 +259,11 @@ class TextReader:
             said = reading.mrd or {"present": "positive", "absent": "negative"}.get(reading.malignancy, "")
             kind = {"positive": EventKind.MRD_POSITIVE, "negative": EventKind.MRD_NEGATIVE}.get(said)
             certainty = Certainty.MRD
-        elif reading.malignancy == "present" and (tumour or specimen is SpecimenKind.BLOOD):
+        elif (
+            reading.malignancy == "present"
+            and not is_note(context, self.vocabulary)
+            and (tumour or specimen is SpecimenKind.BLOOD)
+        ):
             kind = EventKind.MALIGNANT_CELLS
         elif reading.malignancy == "absent" and tumour and self._course_agrees(passage):
             kind = EventKind.NO_MALIGNANCY

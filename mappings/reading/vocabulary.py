@@ -87,6 +87,10 @@ class Vocabulary:
         self.course_in_names = {kind: WordList(words) for kind, words in lexicon["relapse_in_names"].items()}
         self.cells_in_name = WordList(lexicon["cells_in_name"])
         self.control_words = WordList(lexicon["control_words"])
+        self.withdrawing_words = WordList(lexicon["withdrawing_words"])
+        self.note_titles = WordList(lexicon["note_titles"])
+        self._car_t_words = WordList(lexicon["note_car_t"]["words"])
+        self._car_t_endings = tuple(lexicon["note_car_t"]["endings"])
         self.names_cells = lru_cache(maxsize=4096)(self.cells_in_name.any_in)
         self.not_stated_ahead = WordList(lexicon["not_stated"]["ahead"])
         self.not_stated_behind = WordList(lexicon["not_stated"]["behind"])
@@ -103,6 +107,11 @@ class Vocabulary:
         self.names_mrd = lru_cache(maxsize=4096)(self.mrd.any_in)
         self.specimen = lru_cache(maxsize=4096)(self._specimen)
         self.method = lru_cache(maxsize=4096)(self._method)
+
+    def car_t_named(self, text: str) -> bool:
+        """Whether a text names CAR T therapy, by the words or by the ending of a product's name."""
+        lowered = text.lower()
+        return self._car_t_words.any_in(lowered) or any(end in lowered for end in self._car_t_endings)
 
     def _plain_name(self, name: str) -> bool:
         """Whether the name of an antigen result says no more than the antigen, where and how it was looked for.
