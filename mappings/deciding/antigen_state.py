@@ -6,6 +6,7 @@ Sources: rules CD-1, CD-3, CD-6, CD-9, 11.2 (discordance), 11.3 (age, change), 1
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from mappings.dates import before
@@ -24,6 +25,24 @@ from mappings.facts import (
 )
 
 _against_therapy = against_therapy
+_SITE_WORD = re.compile(r"[^\W\d_]{3,}")
+_NO_SITE = frozenset(
+    {
+        "biopsy",
+        "tissue",
+        "core",
+        "needle",
+        "specimen",
+        "sample",
+        "left",
+        "right",
+        "excision",
+        "excisional",
+        "mass",
+        "the",
+    }
+    | {"and", "from", "tumor", "tumour", "structure", "procedure", "surgical", "section", "block", "material"}
+)
 
 
 @dataclass(slots=True)
@@ -248,6 +267,16 @@ def _one_specimen(one: AntigenResult, other: AntigenResult) -> bool:
     return len(sites) <= 1 and len(texts) <= 1
 
 
+def _one_kind_of_site(one: AntigenResult, other: AntigenResult) -> bool:
+    """Whether two specimens are of one kind of site; tissues are so where their names share a word of the site (11.2)."""
+    if one.specimen is not other.specimen or one.cns is not other.cns:
+        return False
+    if one.specimen is not SpecimenKind.TISSUE:
+        return True
+    sites = [set(_SITE_WORD.findall(r.specimen_text.lower())) - _NO_SITE for r in (one, other)]
+    return not all(sites) or bool(sites[0] & sites[1])
+
+
 def _replaces(newer: AntigenResult, older: AntigenResult, window: Window) -> bool:
     if (
         newer.collected is None
@@ -257,8 +286,8 @@ def _replaces(newer: AntigenResult, older: AntigenResult, window: Window) -> boo
         return False
     same_kind = (
         newer.method is older.method
-        and newer.specimen is older.specimen
         and newer.method is not Method.UNSPECIFIED
+        and _one_kind_of_site(newer, older)
     )
     if same_kind:
         return True

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mappings.facts import (
     Antigen,
@@ -28,6 +28,7 @@ from mappings.reading.chart import Hit
 from mappings.reading.components import Component, values_text
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
 from mappings.reading.recognise import Recogniser, texts_of
+from mappings.reading.report import ReportReading
 from mappings.reading.texts import Texts
 from mappings.reading.values import CodedState, Valued
 from mappings.reading.vocabulary import Vocabulary
@@ -143,6 +144,7 @@ class Reader:
             return
         if found.state is None:
             return
+        found = self._against_note(hit, found, antigen, context)
         result = self._result(hit, item, antigen, found, context, text)
         into.results.append(result)
         named = bool(uses & {"tumour_antigen"}) or self._names_cells(item, context)
@@ -219,6 +221,35 @@ class Reader:
                 hedged=word.hedged,
             )
         return number
+
+    def _against_note(self, hit: Hit, found: CodedState, antigen: Antigen, context: Context) -> CodedState:
+        """The state, unless the comment of the result withdraws, qualifies or contradicts it (CD-3, CD-4)."""
+        if found.state is AntigenState.UNKNOWN:
+            return found
+        for note in wire.peek_list(hit.resource.note, wire.Annotation):
+            text = (note.text or "").strip()
+            if not text:
+                continue
+            reading = self._comment(text, antigen, context)
+            said = reading.findings.get(antigen)
+            doubted = self.vocabulary.withdrawing_words.any_in(text) or reading.malignancy == "absent"
+            if doubted or (said is not None and said.state not in (found.state, AntigenState.UNKNOWN)):
+                dim = said is not None and said.state is AntigenState.LOW_OR_PARTIAL
+                softer = dim and not doubted and found.state is AntigenState.POSITIVE
+                state = AntigenState.LOW_OR_PARTIAL if softer else AntigenState.UNKNOWN
+                return replace(
+                    found, state=state, text=f"{found.text}; note: {text}"[:300], hedged=not softer
+                )
+        return found
+
+    def _comment(self, text: str, antigen: Antigen, context: Context) -> ReportReading:
+        """A comment read as written, or as of this antigen where it is only a word or two about the staining."""
+        reading = self.texts.report(text, context.specimen.value, context.method.value)
+        if any(reading.findings.values()) or _NAMED.search(text) or len(text) > _SHORT_COMMENT:
+            return reading
+        sentence = f"Tumour cells: {antigen.value} {text[0].lower()}{text[1:]}"
+        worded = self.texts.report(sentence, context.specimen.value, context.method.value)
+        return replace(reading, findings=worded.findings)
 
     def _worded(self, item: Item, antigen: Antigen, context: Context) -> CodedState | None:
         texts = [wire.peek(item.valued.string, str) or ""]
@@ -302,6 +333,7 @@ class Reader:
 
 
 _NO_SPECIMEN = "does not say that the specimen is tumour"
+_SHORT_COMMENT = 60
 _NO_WORD = frozenset({"a", "n", "h", "l", "hh", "ll", "abnormal", "normal", "high", "low", "*"})
 _CLONE = re.compile(r"\bclone[:\s]+([A-Za-z0-9-]{2,12})")
 
