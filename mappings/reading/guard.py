@@ -16,7 +16,9 @@ _AS_BRACES = bytes.maketrans(b"[]", b"{}")
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _ONCE = (b'"hook"', b'"hookInstance"', b'"userId"', b'"patientId"')
 # a hook's own context; MedicationAdministration.context is a Reference and holds none of these
-_HOOK_CONTEXT = re.compile(rb'"context"\s*+:\s*+\{\s*+"(?:userId|patientId|encounterId|selections|draftOrders)"')
+_HOOK_CONTEXT = re.compile(
+    rb'"context"\s*+:\s*+\{\s*+"(?:userId|patientId|encounterId|selections|draftOrders)"'
+)
 _ESCAPED_KEY = re.compile(rb'"([^"\\]*+(?:\\u[0-9a-fA-F]{4}[^"\\]*+)++)"\s*+:')
 _ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
 # The envelope stands before and after the prefetched charts: a longer body is looked at near both ends only.

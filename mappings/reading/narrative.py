@@ -65,11 +65,15 @@ def _attachments(hit: Hit, found: list[Passage], remarks: list[Remark]) -> None:
         if read.readable:
             found.append(Passage(element, read.text))
             if read.cut:
-                remarks.append(_unread(hit, element, form, "is longer than what is read: only its beginning was read"))
+                remarks.append(
+                    _unread(hit, element, form, "is longer than what is read: only its beginning was read")
+                )
         else:
             remarks.append(_unread(hit, element, form, read.reason))
 
 
 def _unread(hit: Hit, element: str, form: wire.Attachment, reason: str) -> Remark:
     title = (form.title or form.contentType or "attachment").strip()
-    return Remark("unread", reason, SourceRef(hit.reference, element, title), about="report", code="attachment")
+    return Remark(
+        "unread", reason, SourceRef(hit.reference, element, title), about="report", code="attachment"
+    )
