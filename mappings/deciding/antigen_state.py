@@ -234,8 +234,9 @@ def _present(definite: list[AntigenResult], window: Window, weighed: _Weighed) -
     if len({r.state for r in definite}) < 2:
         return definite
     gone: set[int] = set()
+    newest_first = sorted(definite, key=_order, reverse=True)
     for number, older in enumerate(definite):
-        for newer in definite:
+        for newer in newest_first:
             if newer.state is not older.state and _replaces(newer, older, window):
                 gone.add(number)
                 reason = f"has changed since: {describe(newer)}"

@@ -19,7 +19,7 @@ def find_episode(active: list[Dated], cleared: list[Dated], course: Course) -> N
     undated = [d for d in active if d.date is None]
     boundary = _last_boundary(dated, course)
     current = [d for d in dated if boundary is None or not _not_after(d, boundary)]
-    earlier = [d for d in dated if d not in current]
+    earlier = _others(dated, current)
     if earlier:
         course.earlier_starts = [d.date for d in earlier if d.date is not None]
     current = _new_episode(current, course)
@@ -32,6 +32,12 @@ def find_episode(active: list[Dated], cleared: list[Dated], course: Course) -> N
     course.start = next((d.date for d in current), None)
     course.certainty = min((d.event.certainty for d in course.relapse), key=lambda c: _STRENGTH.get(c, 9))
     _note_remission(course)
+
+
+def _others(items: list[Dated], kept: list[Dated]) -> list[Dated]:
+    """Those of the items that are not kept; told apart by identity, which stays linear in long charts."""
+    held = {id(item) for item in kept}
+    return [item for item in items if id(item) not in held]
 
 
 def by_date(item: Dated) -> tuple[str, str]:
@@ -76,7 +82,7 @@ def _new_episode(current: list[Dated], course: Course) -> list[Dated]:
         return current
     newest = max(starts, key=by_date)
     kept = [d for d in current if not _later(newest, d)]
-    course.earlier_starts += [d.date for d in current if d not in kept and d.date is not None]
+    course.earlier_starts += [d.date for d in _others(current, kept) if d.date is not None]
     return kept
 
 

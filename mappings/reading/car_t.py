@@ -225,7 +225,7 @@ def _merge(documents: Iterable[_Document], merge_days: int) -> list[tuple[CarTIn
         key=lambda d: (d.date is None, not (d.date and d.date.exact), _first(d), d.source.reference),
     )
     for document in order:
-        group = next((g for g in groups if all(_same(document, member, merge_days) for member in g)), None)
+        group = next((g for g in groups if all(_same(document, one, merge_days) for one in _unlike(g))), None)
         if group is None:
             group = next((g for g in groups if _fits_loosely(document, g)), None)
         if group is None:
@@ -233,6 +233,13 @@ def _merge(documents: Iterable[_Document], merge_days: int) -> list[tuple[CarTIn
         else:
             group.append(document)
     return [(_infusion(group), any(d.is_car for d in group)) for group in groups]
+
+
+def _unlike(group: list[_Document]) -> Iterable[_Document]:
+    """One document of each product, target and day of a group: a copy answers as its like does."""
+    return {
+        (d.product, d.targets, d.is_car, d.date and (d.date.first, d.date.last)): d for d in group
+    }.values()
 
 
 def _first(document: _Document) -> str:

@@ -291,9 +291,10 @@ class TextReader:
         return self.names.has_all and reading.lineage in _OTHER_LINEAGE and reading.malignancy == "present"
 
     def _course_agrees(self, passage: Passage) -> bool:
-        """Whether the text also says in plain words that there is no disease: a denial of something else does not."""
-        said = self.texts.course(passage.text).current("no-malignancy", "response", "remission")
-        return bool(said)
+        """Whether the course told is not of another disease alone: its remission is no clear specimen of this one."""
+        course = self.texts.course(passage.text)
+        others = any(statement.about in ("other-cancer", "family") for statement in course.statements)
+        return not others or bool(course.current("no-malignancy", "response", "remission"))
 
     def _t_cell(self, hit: Hit, found: list[Passage], context: Context, into: ReportsReading) -> None:
         """A T-cell malignancy in a specimen: seen there, named, and neither denied nor past (rules 7)."""
