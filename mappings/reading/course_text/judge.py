@@ -106,7 +106,9 @@ class Judge:
         """Whether the word is negated, only planned for, asked, or an unmarked choice."""
         if _UNTICKED.search(self.words.before[hit.first]):
             return True
-        if scope.before(hit.first, "negation", "absence", label=True):
+        denial = scope.before(hit.first, "negation", "absence", label=True)
+        # "no blasts, complete remission": the denial of disease does not reach over the comma
+        if denial and not (term.kind in _REMITTED and self._past_comma(scope, denial.last, hit.first)):
             return True
         if scope.after(hit.last, "negation-after", "plan-after") or scope.before(
             hit.first, "negation-after", reach=1
@@ -118,7 +120,19 @@ class Judge:
             return True
         if "?" in self.words.after(scope.sentence.last) and not scope.sentence.tagged("assert"):
             return True
+        if term.kind in _REMITTED and (
+            scope.before(hit.first, "unmet", reach=1, label=True)
+            or scope.after(hit.last, "unmet-after", reach=1)
+        ):
+            return True
         return self._answered_no(scope, hit) or self._in_definition(scope, hit, term)
+
+    def _past_comma(self, scope: Scope, first: int, last: int) -> bool:
+        """Whether a comma parts two places, and it is not the comma of one list of responses."""
+        between = [h for h in scope.sentence.hits if first < h.first < last]
+        if any("list" in h.tags or any(t.kind in _REMITTED for t in h.terms) for h in between):
+            return False
+        return any("," in self.words.before[at] for at in range(first + 1, last + 1))
 
     def _planned_next(self, scope: Scope, hit: Hit, term: Term) -> bool:
         """ "At relapse" and "when relapse" name a time to come; "when he relapsed" tells what happened."""
@@ -128,10 +142,18 @@ class Judge:
 
     def _answered_no(self, scope: Scope, hit: Hit) -> bool:
         """A form field: "Relapse: no", "Progression (yes/no)", "Relapse: unknown"."""
-        gap = self.words.after(hit.last)
-        if hit.last >= scope.sentence.last or not any(sign in gap for sign in ":\t=(|"):
+        last = hit.last
+        for named in scope.sentence.hits:  # "Recurrent disease: not identified"
+            if named.first == last + 1 and named.tags & {"disease", "manifestation"}:
+                last = named.last
+        gap = self.words.after(last)
+        if last >= scope.sentence.last or not (gap == " - " or any(sign in gap for sign in ":\t=(|")):
             return False
-        answer = next((h for h in scope.sentence.hits if h.first == hit.last + 1), None)
+        answer = next((h for h in scope.sentence.hits if h.first == last + 1), None)
+        if gap == " - " and (answer is None or answer.last != scope.sentence.last):
+            return False
+        if answer is None and self.words.text[last + 1] == "0":
+            return True
         return answer is not None and not answer.tags.isdisjoint(
             {"answer-no", "blank", "negation", "absence", "negation-after"}
         )

@@ -136,7 +136,7 @@ def _as_diagnosis(scope: Scope, hit: Hit) -> bool:
         return False
     if sentence.section == "diagnosis":
         return True
-    if scope.before(hit.first, "assert", reach=4):
+    if scope.before(hit.first, "assert", "hedge", reach=4):
         return True
     start, _ = scope.clause(hit.first, hit.last)
     lead = hit.first - start
