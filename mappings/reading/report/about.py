@@ -6,33 +6,13 @@ import re
 from collections.abc import Mapping
 
 from mappings.facts import SpecimenKind
+from mappings.reading.report.doubt_words import Doubt
 from mappings.reading.report.model import ReportReading
 from mappings.reading.report.normal import Plain
 from mappings.reading.report.story import Story
 from mappings.reading.report.words import Words
 
 _WORD = re.compile(r"[^\W\d_]+")
-_DENIALS = frozenset(
-    [
-        "no",
-        "not",
-        "without",
-        "negative",
-        "nor",
-        "exclude",
-        "excluded",
-        "excludes",
-        "kein",
-        "keine",
-        "ohne",
-        "pas",
-        "sans",
-        "non",
-        "senza",
-        "sin",
-        "no",
-    ]
-)
 
 
 def _hits(
@@ -55,9 +35,22 @@ def _quote(plain: Plain, original: str, start: int, end: int) -> str:
     return original[plain.back(start) : plain.back(max(end - 1, start)) + 1]
 
 
-def _denied(text: str, start: int) -> bool:
-    before = _WORD.findall(text[max(0, start - 40) : start].lower().rsplit(".", 1)[-1])
-    return bool(_DENIALS & set(before[-4:]))
+def _denied(text: str, start: int, end: int, doubt: Doubt) -> bool:
+    """Whether another lineage is denied, planned for, remembered or only part of a name."""
+    before = _WORD.findall(text[max(0, start - 60) : start].lower().rsplit(".", 1)[-1])
+    return bool(doubt.lineage_before & set(before[-5:])) or doubt.lineage_after.match(
+        text[end : end + 40].lower()
+    ) is not None
+
+
+def _by_markers(story: Story, doubt: Doubt) -> str:
+    """Myeloid, where the malignant cells show a defining and a further myeloid marker and no B marker (rules CD-10)."""
+    shown = {m for m, states in story.shown.items() if states <= {"pos", "low"}}
+    lacking = {m for m, states in story.shown.items() if states == {"neg"}}
+    any_shown = {m for m, states in story.shown.items() if states & {"pos", "low"}}
+    lists = doubt.lineage_markers
+    myeloid = shown & lists["defining"] and shown & lists["myeloid"]
+    return "myeloid" if myeloid and lacking & lists["b"] and not any_shown & lists["b"] else ""
 
 
 def describe(plain: Plain, original: str, story: Story, words: Words) -> ReportReading:
@@ -67,8 +60,9 @@ def describe(plain: Plain, original: str, story: Story, words: Words) -> ReportR
     specimens = [h for h in hits if h[0].startswith("specimen:")]
     specimen = SpecimenKind(specimens[0][0][9:]) if specimens else SpecimenKind.UNSPECIFIED
     lineages = [
-        h for h in hits if h[0].startswith("lineage:") and not _denied(text, h[1]) and not story.past_at(h[1])
+        h for h in hits if h[0].startswith("lineage:") and not _denied(text, h[1], h[2], words.doubt) and not story.past_at(h[1])
     ]
+    by_markers = _by_markers(story, words.doubt) if story.present else ""
     mal = [p for p in story.present if p[2]] or story.present
     shown = (
         mal
@@ -78,11 +72,12 @@ def describe(plain: Plain, original: str, story: Story, words: Words) -> ReportR
     return ReportReading(
         findings={},
         mrd=story.mrd,
-        lineage=lineages[0][0][8:] if lineages else "",
+        lineage=lineages[0][0][8:] if lineages else by_markers,
         specimen=specimen,
         integrated=any(h[0] == "integrated" for h in hits),
         malignancy_words=tuple(_quote(plain, original, a, b) for a, b, _ in shown[:3]),
         mrd_words=tuple(_quote(plain, original, a, b) for a, b in story.mrd_spans[:2]),
-        lineage_words=tuple(_quote(plain, original, a, b) for _, a, b in lineages[:2]),
+        lineage_words=tuple(_quote(plain, original, a, b) for _, a, b in lineages[:2])
+        or ((_quote(plain, original, *story.shown_span),) if by_markers else ()),
         specimen_words=tuple(_quote(plain, original, a, b) for _, a, b in specimens[:1]),
     )

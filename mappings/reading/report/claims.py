@@ -32,7 +32,7 @@ from mappings.reading.report.times import (
 from mappings.reading.report.tokens import Token
 
 
-def read_sentence(sentence: Sentence, story: Story) -> None:
+def read_sentence(sentence: Sentence, story: Story, text: str) -> None:
     """Adds the claims of one sentence to the story."""
     if sentence.section == "gene" and any(t.kind in ("flowm", "ihcm") for t in sentence.tokens):
         sentence.section = ""
@@ -47,13 +47,14 @@ def read_sentence(sentence: Sentence, story: Story) -> None:
     number_groups(sentence)
     dropped = drop_names(tokens, sentence, story)
     settle_verbs(tokens, dropped)
-    note_malignancy(sentence, story)
+    note_malignancy(sentence, story, text)
     pairs = pairs_of(tokens, dropped)
     times = times_of(sentence, story)
     note_denominator(tokens, story)
     if "past" in times.values() and "now" not in times.values():
         story.past_spans.append((tokens[0].start, tokens[-1].end))
     note_method(tokens, story, sentence)
+    _note_lineage(pairs, sentence, story, times)
     made: list[Claim] = []
     others = any(p.values or p.token.sign for p in pairs)
     for pair in pairs:
@@ -104,6 +105,21 @@ def _claim(pair: Pair, sentence: Sentence, story: Story, times: dict[int, str], 
     )
     claim.second = "second" in everything
     return claim
+
+
+def _note_lineage(pairs: list[Pair], sentence: Sentence, story: Story, times: dict[int, str]) -> None:
+    """Keeps what malignant cells show of markers that tell lineages apart (rules CD-10)."""
+    lists = story.words.doubt.lineage_markers
+    kinds = {t.kind for t in sentence.tokens}
+    if sentence.section or "mal" not in kinds or kinds & {"norm", "hedge", "pending"} or "past" in times.values():
+        return
+    for pair in pairs:
+        name = pair.token.text.replace(" ", "").replace("-", "")
+        states = {v.state for v in pair.values if v.how != "later"}
+        if states and any(name in markers for markers in lists.values()):
+            story.shown.setdefault(name, set()).update(states)
+            if name in lists["defining"]:
+                story.shown_span = (sentence.tokens[0].start, sentence.tokens[-1].end)
 
 
 def _near_method(pair: Pair, sentence: Sentence) -> str:

@@ -10,7 +10,7 @@ _LINEAGE_THINGS = frozenset(
 )
 
 
-def note_malignancy(sentence: Sentence, story: Story) -> None:
+def note_malignancy(sentence: Sentence, story: Story, text: str) -> None:
     """Notes where malignant cells are said to be, or not to be, in this specimen (narrative rule 2)."""
     if sentence.section in ("history", "plan", "therapy", "panel", "sought", "legend"):
         return
@@ -48,6 +48,8 @@ def note_malignancy(sentence: Sentence, story: Story) -> None:
                 story.mrd = "negative"
                 story.mrd_spans.append((token.start, token.end))
         elif kind == "mal" and _of_markers(tokens, index):
+            continue
+        elif kind in ("mal", "dx") and "m" not in kinds and _denied_behind(token, text, story):
             continue
         elif kind == "history":
             past = True
@@ -91,6 +93,11 @@ def note_malignancy(sentence: Sentence, story: Story) -> None:
                 story.present.append((token.start, token.end, kind != "dx"))
                 denied = any(_denied(tokens, i) for i, t in enumerate(tokens) if t.text == "evidence")
                 story.final_present = story.final_present or (sentence.section == "conclusion" and not denied)
+
+
+def _denied_behind(token: Token, text: str, story: Story) -> bool:
+    """ "Relapse refuted by biopsy", "Relapse - No", "Blasts: not increased": no statement that cells are there."""
+    return story.words.doubt.denied.match(text[token.end : token.end + 60].lower()) is not None
 
 
 def _of_markers(tokens: list[Token], index: int) -> bool:

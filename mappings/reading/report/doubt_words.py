@@ -21,6 +21,10 @@ class Doubt:
     most: re.Pattern[str]
     nothing: re.Pattern[str]
     foreign: re.Pattern[str]
+    denied: re.Pattern[str]
+    lineage_before: frozenset[str]
+    lineage_after: re.Pattern[str]
+    lineage_markers: Mapping[str, frozenset[str]]
 
 
 def _alternatives(names: list[str]) -> str:
@@ -31,7 +35,7 @@ def _alternatives(names: list[str]) -> str:
     return r"(?<![^\W\d_])(?:" + "|".join(parts) + r")(?![^\W\d_])"
 
 
-def compile_doubt(lists: Mapping[str, list[str]]) -> Doubt:
+def compile_doubt(lists: Mapping[str, list[str]], lineage: Mapping[str, list[str]]) -> Doubt:
     """The patterns of one set of word lists; an asterisk takes any ending."""
     cells = _alternatives(lists["cells"])
     within = r"(?:[^\W\d_]+[\s-]+|of the[\s-]+){0,4}?"
@@ -51,4 +55,11 @@ def compile_doubt(lists: Mapping[str, list[str]]) -> Doubt:
         foreign=re.compile(
             rf"(?i:{_alternatives(lists['foreign'])})|(?<![^\W_])[^\W\d_A-ZÀ-Þ]*[{letters}][^\W\d_]*"
         ),
+        denied=re.compile(
+            rf"\s{{1,2}}{_alternatives([n for n in lists['denied_after'] if n not in lists['denied_answers']])}"
+            rf"|\s?(?:[:=]|\s-)\s?{_alternatives(lists['denied_after'])}\s*(?:$|[.;\n)])"
+        ),
+        lineage_before=frozenset(lineage["before"]),
+        lineage_after=re.compile(rf"[\s,-]{{0,3}}{_alternatives(lineage['after'])}"),
+        lineage_markers={kind: frozenset(lineage[kind]) for kind in ("defining", "myeloid", "b")},
     )

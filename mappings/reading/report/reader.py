@@ -64,7 +64,7 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
     story.hscore = sum(t.kind == "hscore" for t in tokens) == 1 and not any(t.kind == "pct" for t in tokens)
     for sentence in sentences_of(tokens, lines, plain.text, words):
         made = len(story.claims)
-        read_sentence(sentence, story)
+        read_sentence(sentence, story, plain.text)
         weigh(story.claims[made:], sentence, plain.text, words.doubt)
     unread(story.claims, plain.text, words.doubt)
     _order_versions(plain.text, lines, story)

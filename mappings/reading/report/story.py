@@ -52,6 +52,8 @@ class Story:
     mrd: str = ""
     mrd_spans: list[tuple[int, int]] = field(default_factory=list)
     past_spans: list[tuple[int, int]] = field(default_factory=list)
+    shown: dict[str, set[str]] = field(default_factory=dict)
+    shown_span: tuple[int, int] = (0, 0)
     large: bool = False
     legend: dict[str, str] = field(default_factory=dict)
     scale: tuple[Step, ...] = ()

@@ -177,7 +177,7 @@ def compile_words(lexicon: Mapping[str, Any]) -> Words:
         prior_heads=frozenset(words["prior_heads"]),
         fuzzy=_misspelt(words["fuzzy"]),
         policy=Policy(**{k: v for k, v in policy.items() if k != "about"}),
-        doubt=compile_doubt(words["doubt"]),
+        doubt=compile_doubt(words["doubt"], words["lineage_cues"]),
     )
 
 
