@@ -16,7 +16,8 @@ from mappings.deciding.course import anchor_of, days_to_relapse, read_course, re
 from mappings.deciding.course_model import Course
 from mappings.deciding.disease_choice import DiseaseChoice, choose_disease
 from mappings.deciding.gaps import SILENT, missing_items
-from mappings.deciding.options import match_options
+from mappings.deciding.options import age_group, match_options
+from mappings.deciding.options_plan import AgeGroup
 from mappings.deciding.timeline import build_timeline
 from mappings.evaluation import (
     AntigenView,
@@ -93,6 +94,8 @@ def decide(
     """Facts and their assessment to an evaluation."""
     matches = match_options(assessment, facts, knowledge, regions, as_of)
     extra = [r for r in facts.remarks if r.about not in _ASSESSED]
+    if matches and age_group(assessment) is AgeGroup.CHILD:
+        extra.append(Remark("remark", _CHILD_NOTE, None, about="", code="child"))
     assessment = replace(
         assessment,
         missing=missing_items(assessment, facts, matches),
@@ -110,6 +113,9 @@ def decide(
         as_of=as_of.text,
         regions=regions,
     )
+
+
+_CHILD_NOTE = "the patient is a child: labels and figures are of adults wherever no other age group is named"
 
 
 def assess(facts: Facts, knowledge: Knowledge, as_of: ClinicalDate) -> Assessment:

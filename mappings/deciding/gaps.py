@@ -59,6 +59,10 @@ def missing_items(
         )
     if assessment.anchor is not None and assessment.anchor.first is None:
         items.append(Missing("date of the CAR T infusion", "the cell therapy record", "infusion-date"))
+    if facts.patient.source is None:
+        items.append(
+            Missing("age, sex and death (the Patient resource)", "the patient's own record", "patient")
+        )
     if any(
         check.fact == "hbv-serology" and not check.values
         for match in matches

@@ -74,7 +74,7 @@ def situation_of(assessment: Assessment, facts: Facts, regions: tuple[str, ...])
     category = _table(assessment, facts)
     if category is None:
         return None
-    scope, age = _scope(assessment), _age_group(assessment)
+    scope, age = _scope(assessment), age_group(assessment)
     return Situation(category, assessment.disease_group, scope, age, regions, assessment.pmbcl)
 
 
@@ -109,7 +109,8 @@ def _entity(assessment: Assessment) -> str:
     return f"{disease.label} {disease.source.quote}".lower().replace("non-hodgkin", "") if disease else ""
 
 
-def _age_group(assessment: Assessment) -> AgeGroup:
+def age_group(assessment: Assessment) -> AgeGroup:
+    """Adult, child or unknown, by the age on the day of the evaluation (rules 6)."""
     age = assessment.age_years
     if age is None:
         return AgeGroup.UNKNOWN
