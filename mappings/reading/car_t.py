@@ -13,18 +13,12 @@ from mappings.dates import ClinicalDate
 from mappings.facts import CarTInfusion, CarTKnowledge, Remark, SourceRef
 from mappings.loading import Concept
 from mappings.reading import when
+from mappings.reading.car_t_problem import HISTORY, INFUSION, NOT_INFUSION, PRODUCT, TARGET, read_problem
 from mappings.reading.chart import Chart, Hit
 from mappings.reading.disease import verification_of
 from mappings.reading.recognise import Recogniser, label_of, texts_of, words_of
 from mappings.reading.vocabulary import CarTWords, Vocabulary
 
-PRODUCT, TARGET, INFUSION, HISTORY = (
-    "car-t-product",
-    "car-t-target-known",
-    "car-t-administration",
-    "car-t-history",
-)
-NOT_INFUSION = "car-t-not-infusion"
 _NOTHING_HAPPENED = frozenset(
     {"not-done", "entered-in-error", "cancelled", "preparation", "draft", "not-taken", "intended"}
 )
@@ -96,7 +90,7 @@ def _read(hit: Hit, recogniser: Recogniser, vocabulary: Vocabulary) -> _Document
             "set-aside", "is an order or a plan, not an infusion", source, about="car-t", code="order"
         )
     if kind == "Condition":
-        return _history(hit, source, vocabulary)
+        return _history(hit, source, recogniser, vocabulary)
     if kind not in _GIVEN:
         return None
     if hit.of(NOT_INFUSION):
@@ -165,21 +159,24 @@ def _procedure_end(hit: Hit) -> ClinicalDate | None:
     return period if period.last - start.first <= timedelta(days=2) else None
 
 
-def _history(hit: Hit, source: SourceRef, vocabulary: Vocabulary) -> _Document | Remark | None:
-    """A problem-list entry about CAR T: history, product only where named (rules 11.7)."""
-    if hit.of(NOT_INFUSION) or not hit.of(HISTORY, INFUSION, PRODUCT, TARGET):
+def _history(
+    hit: Hit, source: SourceRef, recogniser: Recogniser, vocabulary: Vocabulary
+) -> _Document | Remark | None:
+    """A problem-list entry about CAR T: history where its code or its words say it was given (rules 11.7)."""
+    resource = hit.resource
+    coded = recogniser.coded(resource.code)
+    by_code = [c for c in coded if c.kind in (HISTORY, INFUSION)]
+    said = read_problem(texts_of(resource.code), recogniser, vocabulary)
+    if not by_code and not said.mentions:
         return None
-    if verification_of(hit.resource) in ("refuted", "entered-in-error"):
+    if verification_of(resource) in ("refuted", "entered-in-error"):
         return Remark("set-aside", "is refuted or entered in error", source, about="car-t", code="refuted")
-    if not hit.of(HISTORY, INFUSION) and any(
-        concept.kind.startswith("diagnosis") for concept in hit.concepts
-    ):
-        return None  # "DLBCL, planned for axi-cel" names a disease, not a treatment given
-    if not hit.of(HISTORY, INFUSION):
-        return None
-    date = when.date_at(hit.resource.onsetDateTime)
-    targets = vocabulary.car_t.targets(" ; ".join(texts_of(hit.resource.code)))
-    return _document(hit, source, date, None, targets, history=True)
+    if not by_code and not said.given:
+        reason = "names CAR T without saying that this patient was given it"
+        return Remark("set-aside", reason, source, about="car-t", code="mention")
+    onset = when.date_at(resource.onsetDateTime) if by_code or said.alone else None
+    named_by = tuple(dict.fromkeys((*coded, *(mention.concept for mention in said.given))))
+    return _document(hit, source, said.date or onset, None, said.targets, True, named_by)
 
 
 def disagreeing_targets(products: tuple[Concept, ...]) -> bool:
@@ -195,10 +192,13 @@ def _document(
     end: ClinicalDate | None,
     named_targets: tuple[str, ...],
     history: bool = False,
+    named_by: tuple[Concept, ...] | None = None,
 ) -> _Document:
-    products = hit.of(PRODUCT)
-    known = {str(t) for c in (*products, *hit.of(TARGET)) for t in c.attributes.get("targets", ())}
-    if disagreeing_targets(hit.of(PRODUCT, TARGET)):
+    concepts = hit.concepts if named_by is None else named_by
+    products = tuple(c for c in concepts if c.kind == PRODUCT)
+    naming = tuple(c for c in concepts if c.kind in (PRODUCT, TARGET))
+    known = {str(t) for c in naming for t in c.attributes.get("targets", ())}
+    if disagreeing_targets(naming):
         products, known, named_targets = (), set(), ()
     targets = tuple(sorted(known | set(named_targets)))
     named = products[0] if products else None

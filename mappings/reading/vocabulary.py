@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from mappings.facts import Method, SpecimenKind
+from mappings.reading.recognise import words_of
 
 _ANTIGEN = re.compile(r"(?<![a-z0-9])cd[\s-]?(?:19|20|22)(?![0-9])", re.IGNORECASE)
 _SIGNED = re.compile(
@@ -43,6 +44,32 @@ class WordList:
         return bool(self.first(text))
 
 
+class Cues:
+    """Phrases in the words by which names are matched, asked one phrase at a time."""
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        self._phrases = frozenset(" ".join(words_of(phrase)) for phrase in phrases)
+
+    def is_one(self, phrase: str) -> bool:
+        """Whether these words, and no others, are one of the phrases."""
+        return phrase in self._phrases
+
+
+class ProblemWords:
+    """How a problem-list entry that names CAR T says whether and when it was given (rules 11.7)."""
+
+    def __init__(self, lexicon: Mapping[str, Any]) -> None:
+        self.dated = Cues(lexicon["dated"])
+        self.given = Cues(lexicon["given"])
+        self.plan = Cues(lexicon["plan"])
+        self.denial = Cues(lexicon["denial"])
+        self.before_date = Cues(lexicon["before_date"])
+        self.given_behind = WordList(lexicon["given_behind"])
+        self.plan_behind = WordList(lexicon["plan_behind"])
+        self.state = WordList(lexicon["state"])
+        self.months: Mapping[str, int] = lexicon["months"]
+
+
 class CarTWords:
     """How the name of a procedure that speaks of CAR T is read (rules EN-1, 11.7, 11.10)."""
 
@@ -52,6 +79,7 @@ class CarTWords:
         self.infusion = WordList(lexicon["infusion"])
         self.another_act = WordList(lexicon["another_act"])
         self.look_back = WordList(lexicon["look_back"])
+        self.problem = ProblemWords(lexicon["problem"])
         names = "|".join(
             re.escape(name.lower()) for name in sorted(lexicon["targets"], key=len, reverse=True)
         )

@@ -491,7 +491,8 @@ def test_a_problem_that_only_mentions_a_product_is_no_infusion(name: str) -> Non
 def test_problems_that_show_car_t_was_given_are_never_a_no(name: str, targets: tuple[str, ...]) -> None:
     made = judge(condition(), condition(name, "active", id="x"))
     assert category(made) != "no-cd19-car-t"
-    assert all(one.targets in (targets, ()) and one.first is None for one in made.facts.infusions)
+    assert all(one.targets == targets for one in made.facts.infusions)
+    assert all(one.first is None or one.first.text in name for one in made.facts.infusions)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,78 @@
+"""Words of problems and results that change what the chart says: CAR T on the problem list, CNS, Burkitt, hepatitis B."""
+
+from __future__ import annotations
+
+import pytest
+from builders import (
+    category,
+    condition,
+    judge,
+    stain,
+)
+
+from mappings.facts import CarTInfusion
+
+
+def infusions(name: str, **elements: object) -> tuple[CarTInfusion, ...]:
+    return judge(condition(), condition(name, "active", id="x", **elements)).facts.infusions
+
+
+@pytest.mark.parametrize(
+    ("name", "product", "date"),
+    [
+        ("DLBCL s/p axi-cel 3/2025", "axicabtagene-ciloleucel", "2025-03"),
+        ("R/R DLBCL s/p axi-cel (Yescarta) 3/14/2025", "axicabtagene-ciloleucel", "2025-03-14"),
+        ("MCL treated with brexu-cel in March 2024", "brexucabtagene-autoleucel", "2024-03"),
+        ("DLBCL, axi-cel 3/4/2025", "axicabtagene-ciloleucel", "2025"),
+        ("DLBCL s/p R-CHOP, axi-cel 2025-03-01", "axicabtagene-ciloleucel", "2025-03-01"),
+        ("DLBCL s/p axi-cel 3/2025, relapsed 9/2025", "axicabtagene-ciloleucel", "2025-03"),
+        ("Relapse s/p axi-cel 9/2025", "axicabtagene-ciloleucel", None),
+        ("ICANS after Breyanzi 3/2025", "lisocabtagene-maraleucel", None),
+        ("Relapse after axi-cel", "axicabtagene-ciloleucel", None),
+        ("No relapse after axi-cel", "axicabtagene-ciloleucel", None),
+        ("Refractory to liso-cel", "lisocabtagene-maraleucel", None),
+        ("Post-Yescarta cytopenia", "axicabtagene-ciloleucel", None),
+    ],
+)
+def test_a_problem_that_names_a_product_given_is_an_infusion(
+    name: str, product: str, date: str | None
+) -> None:
+    (one,) = infusions(name)
+    assert one.cd19_directed
+    assert (one.product, one.first.text if one.first else None) == (product, date)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Failed CAR-T manufacturing (Kymriah)",
+        "Relapsed DLBCL after R-CHOP, for axi-cel",
+        "DLBCL s/p R-CHOP, awaiting axi-cel",
+        "Neutropenia following lymphodepletion for axi-cel",
+        "Mother with lymphoma treated with Yescarta",
+        "No prior Yescarta",
+    ],
+)
+def test_a_problem_that_plans_or_denies_a_product_is_no_infusion(name: str) -> None:
+    assert not infusions(name)
+
+
+def test_the_onset_of_another_event_is_not_the_date_of_the_infusion() -> None:
+    (one,) = infusions("DLBCL, relapsed after CAR-T", onsetDateTime="2022-01-01")
+    assert one.first is None
+    (one,) = infusions("Status post CAR-T (Yescarta)", onsetDateTime="2025-01-10")
+    assert one.first is not None
+    assert one.first.text == "2025-01-10"
+
+
+def test_an_antigen_beside_a_relapse_is_not_the_target() -> None:
+    (one,) = infusions("CD19-negative relapse after CAR-T")
+    assert one.targets == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["DLBCL s/p axi-cel 1/2025", "Relapse after axi-cel", "ICANS after Breyanzi"]
+)
+def test_car_t_on_the_problem_list_alone_is_never_a_no(name: str) -> None:
+    made = judge(condition(), condition(name, "active", id="x"), stain("CD19", "negative"))
+    assert category(made) in ("cd19-negative", "cd19-unknown", "insufficient-data")
