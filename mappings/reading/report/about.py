@@ -63,7 +63,7 @@ def describe(plain: Plain, original: str, story: Story, words: Words) -> ReportR
         h for h in hits if h[0].startswith("lineage:") and not _denied(text, h[1], h[2], words.doubt) and not story.past_at(h[1])
     ]
     by_markers = _by_markers(story, words.doubt) if story.present else ""
-    mal = [p for p in story.present if p[2]] or story.present
+    mal = [p for p in story.present if p[2]] or story.present or story.other_present
     shown = (
         mal
         if (mal and any(c.pop == "mal" for c in story.claims)) or not story.absent

@@ -9,6 +9,10 @@ _LINEAGE_THINGS = frozenset(
     ("markers", "marker", "antigens", "antigen", "differentiation", "expression", "lineage", "switch")
 )
 
+_OPEN = frozenset(
+    ("negator", "neg", "absent", "nonefound", "hedge", "pending", "history", "norm", "cond", "undet", "op_neg", "m")
+)
+
 
 def note_malignancy(sentence: Sentence, story: Story, text: str) -> None:
     """Notes where malignant cells are said to be, or not to be, in this specimen (narrative rule 2)."""
@@ -16,6 +20,7 @@ def note_malignancy(sentence: Sentence, story: Story, text: str) -> None:
         return
     tokens = sentence.tokens
     if elsewhere(sentence, story):
+        _note_elsewhere(tokens, story)
         return
     kinds = [t.kind for t in tokens]
     if "mrdw" in kinds:
@@ -49,7 +54,9 @@ def note_malignancy(sentence: Sentence, story: Story, text: str) -> None:
                 story.mrd_spans.append((token.start, token.end))
         elif kind == "mal" and _of_markers(tokens, index):
             continue
-        elif kind in ("mal", "dx") and "m" not in kinds and _denied_behind(token, text, story):
+        elif kind in ("mal", "dx") and "m" not in kinds and (
+            _set_normal(tokens, index) or _denied_behind(token, text, story)
+        ):
             continue
         elif kind == "history":
             past = True
@@ -105,6 +112,19 @@ def _of_markers(tokens: list[Token], index: int) -> bool:
     return tokens[index].text.startswith("myeloid") and any(
         t.text in _LINEAGE_THINGS for t in tokens[index + 1 : index + 3]
     )
+
+
+def _note_elsewhere(tokens: list[Token], story: Story) -> None:
+    """Disease plainly stated of another specimen than the resource names counts where nothing else is said."""
+    kinds = [t.kind for t in tokens]
+    if _OPEN.isdisjoint(kinds):
+        story.other_present += [(t.start, t.end, False) for t in tokens if t.kind in ("dx", "mal")]
+
+
+def _set_normal(tokens: list[Token], index: int) -> bool:
+    """ "Lymphoblasts 4 % (normal precursors)": the bracket says that they are no disease."""
+    opened = next((i for i in range(index + 1, min(index + 4, len(tokens))) if tokens[i].text == "("), -1)
+    return opened > 0 and any(t.kind == "norm" for t in tokens[opened + 1 : opened + 2])
 
 
 def elsewhere(sentence: Sentence, story: Story) -> bool:

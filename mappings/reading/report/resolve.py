@@ -31,7 +31,7 @@ def malignancy_of(story: Story) -> str:
             and any(c.pop == "mal" and c.value != "unk" and not c.past for c in story.claims)
             else "absent"
         )
-    return "present" if story.present else "not-stated"
+    return "present" if story.present or story.other_present else "not-stated"
 
 
 def resolve(
