@@ -161,7 +161,7 @@ def _later(later: list[Value], values: list[Value], claim: Claim, sentence: Sent
         return True
     if {first, second} != {"pos", "neg"}:
         return False
-    if sum(t.kind == "clonew" for t in sentence.tokens) > 1:
+    if sum(_names_clone(sentence.tokens, i) for i in range(len(sentence.tokens))) > 1:
         claim.value, claim.reason, claim.strong = "unk", "discordant", True
         return True
     between = {t.kind for t in sentence.tokens[values[0].index : later[0].index + 6]}
@@ -176,6 +176,12 @@ def _later(later: list[Value], values: list[Value], claim: Claim, sentence: Sent
         claim.value, claim.reason = "unk", "discordant" if {"flowm", "ihcm"} <= whole else "contradiction"
         claim.strong = True
     return True
+
+
+def _names_clone(tokens: list[Token], index: int) -> bool:
+    """Whether an antibody clone is named here: "clone LE-CD19", "(clone BT51E)"."""
+    opened = index > 0 and tokens[index - 1].text == "("
+    return tokens[index].kind == "clonew" or (opened and tokens[index].text == "clone")
 
 
 def _partial(sentence: Sentence, share: Token) -> bool:
