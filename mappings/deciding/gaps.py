@@ -22,6 +22,9 @@ SILENT = frozenset(
     }
 )
 
+# anti-HBs is not HBsAg (terminology), and a DNA count is no serology
+_HBV_SEROLOGY = frozenset({"hbsag", "anti-hbc"})
+
 
 def missing_items(
     assessment: Assessment, facts: Facts, matches: tuple[OptionMatch, ...]
@@ -64,7 +67,7 @@ def missing_items(
             Missing("age, sex and death (the Patient resource)", "the patient's own record", "patient")
         )
     if any(
-        check.fact == "hbv-serology" and not check.values
+        check.fact == "hbv-serology" and not _HBV_SEROLOGY & {value.fact for value in check.values}
         for match in matches
         if match.route in (Route.CONSIDER, Route.NEEDS_RESULT)
         for check in match.checks

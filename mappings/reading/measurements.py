@@ -15,6 +15,7 @@ from mappings.reading import units, wire
 from mappings.reading.recognise import label_of
 from mappings.reading.vocabulary import WordList
 
+NO_RESULT = "no-result"
 _AS_CHARTED = frozenset({"hbv-dna"})
 _BY_COUNT = frozenset({"{score}"})
 _SPEAKS_UP_TO = 80
@@ -43,6 +44,8 @@ class Polarity:
         pregnant = [phrase for phrase, concept in knowledge.synonyms if concept.id == "pregnancy"]
         self._yes = WordList([*_plain(classes, "pos"), *pregnant])
         self._no = WordList([*_plain(classes, "neg", "negator"), *qualifiers["negated"]])
+        self._open = WordList(_plain(classes, "pending", "failed"))
+        self._told = WordList(_plain(classes, "pos", "neg"))
         self._doubt = WordList([*_plain(classes, "hedge", "pending", "failed"), *qualifiers["doubt"]])
 
     def of_text(self, text: str) -> str:
@@ -52,6 +55,11 @@ class Polarity:
         if self._no.any_in(text):
             return "absent"
         return "present" if self._yes.any_in(text) else ""
+
+    def is_open(self, text: str) -> bool:
+        """Whether a short answer of a yes-or-no test says only that there is none, such as "pending"."""
+        bare = len(text) <= _SPEAKS_UP_TO and not any(letter.isdigit() for letter in text)
+        return bare and self._open.any_in(text) and not self._told.any_in(text)
 
     def of_concept(self, concept: wire.Concept | None) -> str:
         """The same for a coded answer: codes first, words where no code speaks."""
@@ -83,7 +91,7 @@ def polarity_of(knowledge: Knowledge) -> Polarity:
 
 
 def read_measurement(holder: wire.Resource, concept: Concept, polarity: Polarity) -> Reading | str:
-    """The result as this fact; a code (`unit-misfit`, `implausible`, empty for no value) where it is none."""
+    """The result as this fact; a code (`unit-misfit`, `implausible`, `no-result`, empty: no value) where it is none."""
     quantity = wire.peek(holder.valueQuantity, wire.Quantity)
     if quantity is not None:
         return _quantity(quantity, concept)
@@ -126,14 +134,18 @@ def _ucum(quantity: wire.Quantity) -> bool:
 
 
 def _text(text: str, concept: Concept, polarity: Polarity) -> Reading | str:
+    if concept.text("result") == "presence" and polarity.is_open(text):
+        return NO_RESULT
     charted = units.read_value(text)
     if charted is None or not concept.text("unit"):
         return Reading(text[:200], as_charted=text[:200], polarity=polarity.of_text(text))
     return _number(charted.number, charted.comparator, charted.unit, text[:200], concept)
 
 
-def _coded(coded: wire.Concept, concept: Concept, polarity: Polarity) -> Reading:
+def _coded(coded: wire.Concept, concept: Concept, polarity: Polarity) -> Reading | str:
     label = label_of(coded)
+    if concept.text("result") == "presence" and polarity.is_open(label):
+        return NO_RESULT
     number = None
     if concept.text("unit") in _BY_COUNT:
         charted = units.read_value(label)

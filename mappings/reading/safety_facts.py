@@ -17,8 +17,8 @@ from mappings.loading import Concept, Knowledge
 from mappings.reading import when, wire
 from mappings.reading.chart import Hit, reference_key
 from mappings.reading.denial import Names
-from mappings.reading.measurements import Reading, polarity_of, read_measurement
-from mappings.reading.recognise import label_of
+from mappings.reading.measurements import NO_RESULT, Reading, polarity_of, read_measurement
+from mappings.reading.recognise import label_of, texts_of
 from mappings.reading.safety_findings import (
     MARKERS,
     Setting,
@@ -117,7 +117,7 @@ def _observation(
             read_marker_text(hit, setting, when.effective(resource), found)
         return
     source = SourceRef(hit.reference, "value", label_of(resource.code))
-    if _about_another(resource, setting.patient):
+    if _about_another(resource, setting.patient) or _named_another(resource, setting):
         if named:
             reason = "is about another person than the patient"
             remarks.append(Remark("set-aside", reason, source, about=named[0].id, code="other-subject"))
@@ -140,6 +140,14 @@ def _about_another(resource: wire.Resource, patient: PatientFacts) -> bool:
         if kind == "RelatedPerson" or (kind == "Patient" and key != patient.id):
             return True
     return False
+
+
+def _named_another(resource: wire.Resource, setting: Setting) -> bool:
+    """Whether the name of a result says whose it is: a donor's or a relative's (rules 11.14)."""
+    words = setting.vocabulary
+    return any(
+        words.others.any_in(n) or words.qualifiers["family"].any_in(n) for n in texts_of(resource.code)
+    )
 
 
 def _result(
@@ -184,6 +192,8 @@ def _reason(code: str, concept: Concept) -> str:
         return f"has a unit that does not fit {concept.label}; shown here only"
     if code == "implausible":
         return f"is outside what is possible for {concept.label}: unit or decimal point in doubt"
+    if code == NO_RESULT:
+        return f"says that {concept.label} has no result yet or could not be measured"
     return f"says nothing of {concept.label}"
 
 

@@ -7,6 +7,8 @@ from builders import (
     category,
     condition,
     judge,
+    observation,
+    procedure,
     stain,
 )
 
@@ -76,3 +78,33 @@ def test_an_antigen_beside_a_relapse_is_not_the_target() -> None:
 def test_car_t_on_the_problem_list_alone_is_never_a_no(name: str) -> None:
     made = judge(condition(), condition(name, "active", id="x"), stain("CD19", "negative"))
     assert category(made) in ("cd19-negative", "cd19-unknown", "insufficient-data")
+
+
+def missing_of(name: str, value: str) -> set[str]:
+    test = observation(name, value, id="hepatitis")
+    made = judge(condition(), procedure(), stain(), stain(antigen="CD20"), test)
+    assert made.facts.safety or any(r.about for r in made.assessment.set_aside)
+    return {item.code for item in made.assessment.missing}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HBsAg", "Pending"),
+        ("HBsAg", "Not performed"),
+        ("HBsAg (donor)", "Positive"),
+        ("Mother's HBsAg", "Negative"),
+        ("Hepatitis B surface antibody", "Positive"),
+        ("HBV DNA", "<10 IU/mL"),
+    ],
+)
+def test_what_is_not_the_patients_hepatitis_b_serology_leaves_it_missing(name: str, value: str) -> None:
+    assert "hbv" in missing_of(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("HBsAg", "Negative"), ("HBsAg", "Not detected; DNA pending"), ("Anti-HBc", "Reactive")],
+)
+def test_serology_with_a_result_is_not_missing(name: str, value: str) -> None:
+    assert "hbv" not in missing_of(name, value)
