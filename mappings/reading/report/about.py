@@ -38,9 +38,10 @@ def _quote(plain: Plain, original: str, start: int, end: int) -> str:
 def _denied(text: str, start: int, end: int, doubt: Doubt) -> bool:
     """Whether another lineage is denied, planned for, remembered or only part of a name."""
     before = _WORD.findall(text[max(0, start - 60) : start].lower().rsplit(".", 1)[-1])
-    return bool(doubt.lineage_before & set(before[-5:])) or doubt.lineage_after.match(
-        text[end : end + 40].lower()
-    ) is not None
+    return (
+        bool(doubt.lineage_before & set(before[-5:]))
+        or doubt.lineage_after.match(text[end : end + 40].lower()) is not None
+    )
 
 
 def _by_markers(story: Story, doubt: Doubt) -> str:
@@ -60,7 +61,11 @@ def describe(plain: Plain, original: str, story: Story, words: Words) -> ReportR
     specimens = [h for h in hits if h[0].startswith("specimen:")]
     specimen = SpecimenKind(specimens[0][0][9:]) if specimens else SpecimenKind.UNSPECIFIED
     lineages = [
-        h for h in hits if h[0].startswith("lineage:") and not _denied(text, h[1], h[2], words.doubt) and not story.past_at(h[1])
+        h
+        for h in hits
+        if h[0].startswith("lineage:")
+        and not _denied(text, h[1], h[2], words.doubt)
+        and not story.past_at(h[1])
     ]
     by_markers = _by_markers(story, words.doubt) if story.present else ""
     mal = [p for p in story.present if p[2]] or story.present or story.other_present

@@ -111,7 +111,12 @@ def _note_lineage(pairs: list[Pair], sentence: Sentence, story: Story, times: di
     """Keeps what malignant cells show of markers that tell lineages apart (rules CD-10)."""
     lists = story.words.doubt.lineage_markers
     kinds = {t.kind for t in sentence.tokens}
-    if sentence.section or "mal" not in kinds or kinds & {"norm", "hedge", "pending"} or "past" in times.values():
+    if (
+        sentence.section
+        or "mal" not in kinds
+        or kinds & {"norm", "hedge", "pending"}
+        or "past" in times.values()
+    ):
         return
     for pair in pairs:
         name = pair.token.text.replace(" ", "").replace("-", "")

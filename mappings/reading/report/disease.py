@@ -10,7 +10,20 @@ _LINEAGE_THINGS = frozenset(
 )
 
 _OPEN = frozenset(
-    ("negator", "neg", "absent", "nonefound", "hedge", "pending", "history", "norm", "cond", "undet", "op_neg", "m")
+    (
+        "negator",
+        "neg",
+        "absent",
+        "nonefound",
+        "hedge",
+        "pending",
+        "history",
+        "norm",
+        "cond",
+        "undet",
+        "op_neg",
+        "m",
+    )
 )
 
 
@@ -52,11 +65,7 @@ def note_malignancy(sentence: Sentence, story: Story, text: str) -> None:
             if token.text.startswith(("mrd", "no mrd", "undetectable mrd", "emr")):
                 story.mrd = "negative"
                 story.mrd_spans.append((token.start, token.end))
-        elif kind == "mal" and _of_markers(tokens, index):
-            continue
-        elif kind in ("mal", "dx") and "m" not in kinds and (
-            _set_normal(tokens, index) or _denied_behind(token, text, story)
-        ):
+        elif kind in ("mal", "dx") and _no_cells(tokens, index, text, story):
             continue
         elif kind == "history":
             past = True
@@ -119,6 +128,14 @@ def _note_elsewhere(tokens: list[Token], story: Story) -> None:
     kinds = [t.kind for t in tokens]
     if _OPEN.isdisjoint(kinds):
         story.other_present += [(t.start, t.end, False) for t in tokens if t.kind in ("dx", "mal")]
+
+
+def _no_cells(tokens: list[Token], index: int, text: str, story: Story) -> bool:
+    """Whether a word of disease is taken back where it stands, so that it says nothing of cells."""
+    if tokens[index].kind == "mal" and _of_markers(tokens, index):
+        return True
+    marked = any(t.kind == "m" for t in tokens)
+    return not marked and (_set_normal(tokens, index) or _denied_behind(tokens[index], text, story))
 
 
 def _set_normal(tokens: list[Token], index: int) -> bool:

@@ -67,7 +67,9 @@ def _back(tokens: list[Token], first: int) -> int:
             return at
         if before.kind == "m":
             joins = [t for t in tokens[at:first] if t.kind == "and"]
-            return next((i + 1 for i in range(at, first) if tokens[i].kind == "and"), first) if joins else first
+            return (
+                next((i + 1 for i in range(at, first) if tokens[i].kind == "and"), first) if joins else first
+            )
         at -= 1
     return at
 

@@ -117,18 +117,15 @@ def _selecting(pair: Pair, sentence: Sentence) -> bool:
     """A signed marker that only names the cells looked at: "on CD19+ cells", "the CD19+ gate" (narrative rule 13)."""
     tokens = sentence.tokens
     after = [t.text for t in tokens[pair.index + 1 : pair.index + 2]]
-    before = tokens[pair.index - 1] if pair.index else None
-    if after and after[0] in ("gate", "gates", "gated"):
+    if not after or after[0] not in ("gate", "gates", "gated", "cells", "events"):
+        return False
+    if after[0].startswith("gate"):
         return True
-    while before is not None and before.kind == "m":
-        at = next(i for i, t in enumerate(tokens) if t is before)
-        before = tokens[at - 1] if at else None
-    return (
-        bool(after)
-        and after[0] in ("cells", "events")
-        and before is not None
-        and (before.kind in ("prep", "num") or before.text in ("among", "gated", "on"))
-    )
+    at = pair.index - 1
+    while at >= 0 and tokens[at].kind == "m":
+        at -= 1
+    before = tokens[at] if at >= 0 else None
+    return before is not None and (before.kind in ("prep", "num") or before.text in ("among", "gated", "on"))
 
 
 def afterthought(sentence: Sentence, story: Story) -> None:

@@ -21,7 +21,8 @@ from mappings.reading.report.tokens import Scanner, Token
 from mappings.reading.report.words import Words
 
 _TWO = re.compile(
-    r"\b(?:subset|portion|fraction|part|third|half|Teil|partie|parte)\b[^\n]{0,120}\b(?:remainder|remaining|the rest|übrige|reste|resto)"
+    r"\b(?:subset|portion|fraction|part|third|half|Teil|partie|parte)\b"
+    r"[^\n]{0,120}\b(?:remainder|remaining|the rest|übrige|reste|resto)"
     r"|\b(?:two|2|both|zwei|deux|due|dos)\b[^.\n]{0,30}\b(?:cluster|clone|population|component|subset|Klon|clone|popolazion|poblacion)",
     re.IGNORECASE,
 )
@@ -63,6 +64,9 @@ def read(text: str, words: Words, specimen: str, method: Method) -> ReportReadin
     story.mfi = any(t.kind == "mfi" for t in tokens)
     story.hscore = sum(t.kind == "hscore" for t in tokens) == 1 and not any(t.kind == "pct" for t in tokens)
     for sentence in sentences_of(tokens, lines, plain.text, words):
+        if len(story.claims) > words.policy.claim_limit:  # no report says so much; keeps hostile text cheap
+            cut = True
+            break
         made = len(story.claims)
         read_sentence(sentence, story, plain.text)
         weigh(story.claims[made:], sentence, plain.text, words.doubt)

@@ -58,7 +58,12 @@ def settle_state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, oth
             low, high = (share.lo, share.hi) if claim.value == "pos" else (100 - share.hi, 100 - share.lo)
             claim.value = band(low, high, policy.percent_positive, policy.percent_low)
             return
-        if claim.value == "pos" and share is not None and share.hi < policy.percent_low and _bracketed(pair, sentence):
+        if (
+            claim.value == "pos"
+            and share is not None
+            and share.hi < policy.percent_low
+            and _bracketed(pair, sentence)
+        ):
             claim.value, claim.reason = "unk", "contradiction"
             return
         narrative = share is not None and any(v.how in ("suffix", "operator", "sign") for v in values)
@@ -199,9 +204,7 @@ def _partial(sentence: Sentence, share: Token) -> bool:
 def _bracketed(pair: Pair, sentence: Sentence) -> bool:
     """A share in brackets right after the word that it measures: "positive (<1 %)"."""
     at = pair.percent_index
-    return (
-        at > 1 and sentence.tokens[at - 1].text == "(" and any(v.index == at - 2 for v in pair.values)
-    )
+    return at > 1 and sentence.tokens[at - 1].text == "(" and any(v.index == at - 2 for v in pair.values)
 
 
 def _unknown(values: list[Value], claim: Claim, sentence: Sentence) -> None:

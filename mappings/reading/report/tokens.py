@@ -256,11 +256,10 @@ class Scanner:
 
     def _join(self) -> list[Token]:
         raw, out, index = self.out, [], 0
-        entries = self.words.entries
         while index < len(raw):
             token = raw[index]
             if token.kind in ("w", "num", "pct") or (token.kind == "v" and token.sub == "sign"):
-                found, after = self._phrase(index, entries(token.text))
+                found, after = self._phrase(index)
                 if found:
                     last = raw[after - 1]
                     token = self._made(token, found, last.end)
@@ -272,24 +271,27 @@ class Scanner:
             index += 1
         return out
 
-    def _phrase(self, index: int, entries: tuple[tuple[tuple[str, ...], str], ...]) -> tuple[str, int]:
-        raw, count = self.out, len(self.out)
-        for parts, kind in entries:
-            if len(parts) == 1 and (
-                parts[0] == raw[index].text
-                or (parts[0] != raw[index].text and raw[index].text.startswith(parts[0]))
-            ):
-                return kind, index + 1
-            at = index + 1
-            for part in parts[1:]:
-                if at < count and raw[at].text == "-" and raw[at - 1].end == raw[at].start:
+    def _phrase(self, index: int) -> tuple[str, int]:
+        raw, count, text = self.out, len(self.out), self.out[index].text
+        longer, single = self.words.branches(text)
+        second = index + 1
+        if longer and second < count:
+            if raw[second].text == "-" and raw[index].end == raw[second].start:
+                second += 1
+            for parts, kind in longer.get(raw[second].text, ()) if second < count else ():
+                at = second + 1
+                for part in parts[2:]:
+                    if at < count and raw[at].text == "-" and raw[at - 1].end == raw[at].start:
+                        at += 1
+                    if at >= count or raw[at].text != part:
+                        break
                     at += 1
-                if at >= count or raw[at].text != part:
-                    break
-                at += 1
-            else:
-                if parts[0] == raw[index].text or len(raw[index].text) >= 6:
-                    return kind, at
+                else:
+                    if parts[0] == text or len(text) >= 6:
+                        return kind, at
+        for parts, kind in single:
+            if text.startswith(parts[0]) or len(text) >= 6:
+                return kind, index + 1
         return "", index
 
     def _made(self, first: Token, kind: str, end: int) -> Token:

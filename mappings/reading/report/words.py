@@ -16,6 +16,7 @@ FILES = ("report_markers", "report_policy", "report_words")
 _PIECE = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+|[^\w\s]")
 _LONG = 24  # no listed word is longer; keeps look-up of hostile "words" cheap
 Entry = tuple[tuple[str, ...], str]
+Branches = tuple[Mapping[str, tuple[Entry, ...]], tuple[Entry, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Policy:
     mfi_isotype_ratio: float
     mfi_isotype_positive_ratio: float
     text_limit: int
+    claim_limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Words:
     policy: Policy
     doubt: Doubt
     cache: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
+    parted: dict[str, Branches] = field(default_factory=dict)
 
     def _near(self, word: str) -> str:
         """The key word that this is a misspelling of, if any."""
@@ -84,6 +87,19 @@ class Words:
                 found = self.phrases.get(self._near(word), ())
             if len(self.cache) < 20000:
                 self.cache[word] = found
+        return found
+
+    def branches(self, word: str) -> Branches:
+        """The same phrases parted by their second piece, and those of one piece."""
+        found = self.parted.get(word)
+        if found is None:
+            longer: dict[str, tuple[Entry, ...]] = {}
+            for entry in self.entries(word):
+                if len(entry[0]) > 1:
+                    longer[entry[0][1]] = (*longer.get(entry[0][1], ()), entry)
+            found = (longer, tuple(e for e in self.entries(word) if len(e[0]) == 1))
+            if len(self.parted) < 20000:
+                self.parted[word] = found
         return found
 
 
