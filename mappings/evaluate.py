@@ -139,7 +139,7 @@ def assess(facts: Facts, knowledge: Knowledge, as_of: ClinicalDate) -> Assessmen
     ]
     category = questions.categorise(trail, cd19.state)
     t_cell = questions.after_anchor(facts.t_cell_malignancy, course)
-    branch = questions.branch_of(category, t_cell, isolated, course)
+    branch = questions.branch_of(category, t_cell, isolated or questions.is_cns_lymphoma(facts), course)
     remarks = [*facts.remarks, *course.remarks, *antigen_remarks]
     return Assessment(
         category=category,

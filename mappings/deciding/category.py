@@ -211,12 +211,12 @@ def categorise(trail: list[CriterionResult], cd19: AntigenState) -> RelapseCateg
 
 
 def branch_of(
-    category: RelapseCategory, t_cell: list[Sighting], isolated_cns: bool, course: Course
+    category: RelapseCategory, t_cell: list[Sighting], in_cns: bool, course: Course
 ) -> Branch | None:
     """A situation that leaves the CD19 tree or stands beside it (rules 7)."""
     if t_cell and category is not RelapseCategory.DECEASED:
         return Branch.T_CELL_MALIGNANCY
-    if isolated_cns and course.in_relapse:
+    if in_cns and course.in_relapse:
         return Branch.CNS
     if category is RelapseCategory.NO_RELAPSE and course.partial and not _complete_after(course):
         return Branch.PARTIAL_RESPONSE
@@ -231,13 +231,25 @@ def _complete_after(course: Course) -> bool:
     return any(r.date is None or before(last, r.date) for r in course.responses)
 
 
+def is_cns_lymphoma(facts: Facts) -> bool:
+    """Whether a lymphoma that is of the CNS by its name is on the list and not said to be over (rules 7)."""
+    return any(
+        d.disease == "primary-cns-lymphoma"
+        and not (d.history or d.remission_code)
+        and d.status not in ("remission", "resolved", "inactive")
+        for d in facts.diagnoses
+    )
+
+
 def isolated_cns_relapse(cns: list[Sighting], course: Course) -> bool:
-    """CNS disease after the anchor with nothing that places the relapse elsewhere."""
+    """CNS disease after the anchor with nothing that places the relapse elsewhere (tissue of the brain is CNS)."""
     if not cns:
         return False
     if any(sighting.isolated for sighting in cns):
         return True
-    sites = {item.event.site for item in course.relapse}
+    events = [item.event for item in course.relapse]
+    of_cns = {event.source.reference for event in events if event.site == "cns"}
+    sites = {event.site for event in events if event.source.reference not in of_cns}
     return (
         bool(course.relapse)
         and not sites & {"tissue", "marrow", "effusion", "blood"}

@@ -162,7 +162,11 @@ def _special_findings(
     if status in ("resolved", "inactive", "remission"):
         return
     sighting = Sighting(source, when.date_at(resource.onsetDateTime) or when.date_at(resource.recordedDate))
-    if hit.of("cns-involvement") or any(c.attributes.get("cns") for c in hit.of("diagnosis")):
+    if any(c.attributes.get("cns") for c in hit.of("diagnosis")):
+        reading.cns.append(
+            Sighting(source, None)
+        )  # a lymphoma of the CNS is there whenever it is active (rules 7)
+    elif hit.of("cns-involvement"):
         reading.cns.append(sighting)
     if hit.of("lineage-switch"):
         reading.lineage_switch.append(sighting)

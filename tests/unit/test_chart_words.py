@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 from builders import (
+    ICD10CM,
+    Resource,
     category,
+    concept,
     condition,
     judge,
     observation,
@@ -108,3 +111,28 @@ def test_what_is_not_the_patients_hepatitis_b_serology_leaves_it_missing(name: s
 )
 def test_serology_with_a_result_is_not_missing(name: str, value: str) -> None:
     assert "hbv" not in missing_of(name, value)
+
+
+@pytest.mark.parametrize("name", ["Primary CNS lymphoma", concept(None, (ICD10CM, "C83.390"))])
+@pytest.mark.parametrize("onset", [None, "2022-01-01"])
+def test_a_relapsed_lymphoma_of_the_cns_takes_the_cns_branch(name: str | Resource, onset: str | None) -> None:
+    disease = condition(name, onsetDateTime=onset)
+    told = observation("Cancer disease status", "Progression")
+    assert judge(disease, procedure(), told).assessment.branch == "cns"
+    brain = stain("Negative", specimen="Brain biopsy")
+    made = judge(disease, procedure(), brain)
+    assert (category(made), made.assessment.branch) == ("cd19-negative", "cns")
+    words = "Relapsed PCNSL. Lymphoma cells CD19 positive, CD20 positive"
+    said = observation("Immunophenotyping", words, specimen="Brain biopsy")
+    made = judge(disease, procedure(), said)
+    assert (category(made), made.assessment.branch) == ("cd19-positive", "cns")
+
+
+def test_a_lymphoma_of_the_cns_keeps_its_branch_and_its_result_where_the_tissue_is_not_named() -> None:
+    made = judge(condition("Primary CNS lymphoma"), procedure(), stain(specimen="Biopsy"))
+    assert (category(made), made.assessment.branch) == ("cd19-positive", "cns")
+
+
+def test_a_lymphoma_of_the_cns_in_remission_takes_no_branch() -> None:
+    listed = condition("Primary CNS lymphoma", "remission", id="old")
+    assert judge(condition(), listed, procedure(), stain()).assessment.branch is None
