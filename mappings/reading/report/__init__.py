@@ -9,6 +9,7 @@ from mappings.facts import Antigen, AntigenState, Method
 from mappings.reading.report.model import AntigenFinding, ReportReading
 from mappings.reading.report.reader import read
 from mappings.reading.report.words import compile_words, packaged
+from mappings.reading.report.wraps import agreed, rewrapped
 
 __all__ = ["AntigenFinding", "ReportReading", "answers", "read_report"]
 
@@ -32,7 +33,12 @@ def read_report(
             _compiled.clear()
             _compiled[id(lexicon)] = kept
         words = kept[1]
-    return read(text, words, specimen or "", Method(method) if method in set(Method) else Method.UNSPECIFIED)
+    by = Method(method) if method in set(Method) else Method.UNSPECIFIED
+    first = read(text, words, specimen or "", by)
+    if not any(first.findings.values()) and first.malignancy == "not-stated":
+        return first
+    again = [read(other, words, specimen or "", by) for other in rewrapped(text)]
+    return agreed([first, *again]) if again else first
 
 
 def answers(
