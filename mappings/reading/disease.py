@@ -163,9 +163,8 @@ def _special_findings(
         return
     sighting = Sighting(source, when.date_at(resource.onsetDateTime) or when.date_at(resource.recordedDate))
     if any(c.attributes.get("cns") for c in hit.of("diagnosis")):
-        reading.cns.append(
-            Sighting(source, None)
-        )  # a lymphoma of the CNS is there whenever it is active (rules 7)
+        # a lymphoma of the CNS is there whenever it is active, whatever its onset (rules 7)
+        reading.cns.append(Sighting(source, None))
     elif hit.of("cns-involvement"):
         reading.cns.append(sighting)
     if hit.of("lineage-switch"):
@@ -178,6 +177,10 @@ def most_telling(concepts: tuple[Concept, ...]) -> Concept | None:
     """Of several names for one entry the one that says most: Richter, transformed, PMBCL, then in, outside, excluded."""
     if not concepts:
         return None
+    if any(
+        concept.attributes.get("group") == "burkitt" for concept in concepts
+    ):  # "Burkitt leukaemia (B-ALL L3)"
+        concepts = tuple(c for c in concepts if c.attributes.get("group") != "b-all")
 
     def rank(concept: Concept) -> tuple[int, int, int, int, str]:
         attributes = concept.attributes

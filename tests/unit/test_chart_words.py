@@ -136,3 +136,17 @@ def test_a_lymphoma_of_the_cns_keeps_its_branch_and_its_result_where_the_tissue_
 def test_a_lymphoma_of_the_cns_in_remission_takes_no_branch() -> None:
     listed = condition("Primary CNS lymphoma", "remission", id="old")
     assert judge(condition(), listed, procedure(), stain()).assessment.branch is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Burkitt leukaemia (mature B-ALL, L3)",
+        "Burkitt's leukaemia",
+        "Leucémie de Burkitt",
+        "B-ALL, Burkitt-type",
+    ],
+)
+def test_burkitt_leukaemia_is_burkitt_and_outside(name: str) -> None:
+    made = judge(condition(name), procedure())
+    assert (made.assessment.disease_group, made.assessment.disease_scope) == ("burkitt", "outside")
