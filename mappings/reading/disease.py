@@ -136,12 +136,17 @@ def _qualifiers(hit: Hit, recogniser: Recogniser, vocabulary: Vocabulary) -> set
         spans = [(start, end) for start, end, c in recogniser.phrases.find(name) if c.kind == "diagnosis"]
         before_this = 0
         for start, end in spans:
-            ahead = " ".join(words[max(before_this, start - _BESIDE) : start])
+            ahead = words[max(before_this, start - _BESIDE) : start]
+            now = max(
+                (at + 1 for at, word in enumerate(ahead) if vocabulary.now_words.any_in(word)), default=0
+            )
             before_this = end
             here = {
-                kind for kind in ("family", "history", "doubt") if vocabulary.qualifiers[kind].any_in(ahead)
+                kind
+                for kind in ("family", "history", "doubt")
+                if vocabulary.qualifiers[kind].any_in(" ".join(ahead[now:]))
             }
-            if words[end : end + 1] == ["in"] and vocabulary.qualifiers["family"].any_in(
+            if words[end : end + 1] in (["in"], ["of"]) and vocabulary.names_another(
                 " ".join(words[end + 1 : end + 3])
             ):
                 here.add("family")

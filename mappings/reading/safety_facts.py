@@ -144,10 +144,7 @@ def _about_another(resource: wire.Resource, patient: PatientFacts) -> bool:
 
 def _named_another(resource: wire.Resource, setting: Setting) -> bool:
     """Whether the name of a result says whose it is: a donor's or a relative's (rules 11.14)."""
-    words = setting.vocabulary
-    return any(
-        words.others.any_in(n) or words.qualifiers["family"].any_in(n) for n in texts_of(resource.code)
-    )
+    return any(setting.vocabulary.names_another(name) for name in texts_of(resource.code))
 
 
 def _result(

@@ -16,6 +16,9 @@ _SIGNED = re.compile(
 )
 _CLONE = re.compile(r"\bclone[:\s]+[A-Za-z0-9-]{2,12}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
+_DASH = re.compile(r"\s[-\u2013]\s(?=[^\W\d_]+\s[^\W\d_])")
+_AFTER_CAR_T = re.compile(r"\bpost[\s-]CAR[\s-]?T[\s-](?=(?:biopsy|relapse|specimen|tissue)\b)", re.IGNORECASE)
+_DENIAL_WITHIN = 4
 
 
 def tokens(text: str) -> list[str]:
@@ -128,7 +131,13 @@ class Vocabulary:
         self.cns_sites = WordList(lexicon["cns_sites"])
         self._deauville = dict(lexicon["deauville"])
         self.other_cancers = WordList(lexicon["other_cancers"])
+        self._organs = WordList(lexicon["organs_of_other_cancers"]["organs"])
+        self._cancer_words = WordList(lexicon["organs_of_other_cancers"]["cancer"])
+        self._cancers = WordList(name for name in lexicon["other_cancers"] if not self._organs.any_in(name))
+        self._growth = WordList(lexicon["growth"]["words"])
+        self._reference_organs = WordList(lexicon["growth"]["reference"])
         self.qualifiers = {name: WordList(words) for name, words in lexicon["qualifiers"].items()}
+        self.now_words = WordList(lexicon["now_words"])
         # names of codes repeat, so these are memoised; texts of reports never pass through them
         self.names_imaging = lru_cache(maxsize=4096)(self.imaging.any_in)
         self.names_pathology = lru_cache(maxsize=4096)(self.pathology.any_in)
@@ -141,15 +150,38 @@ class Vocabulary:
         lowered = text.lower()
         return self._car_t_words.any_in(lowered) or any(end in lowered for end in self._car_t_endings)
 
+    def names_other_cancer(self, text: str) -> bool:
+        """Whether a specimen is that of another cancer by its name; an organ alone may hold lymphoma as well."""
+        if self._cancers.any_in(text):
+            return True
+        return self._organs.any_in(text) and self._cancer_words.any_in(text)
+
+    def without_timing(self, name: str) -> str:
+        """A name without the words that only say that the specimen was taken after CAR T."""
+        return _AFTER_CAR_T.sub(" ", name)
+
+    def tells_growth(self, text: str) -> bool:
+        """Whether a text tells of growth, undenied and not of uptake against a reference organ (rules 11.9)."""
+        words = self._growth.first(text)
+        if not words or self._reference_organs.any_in(text):
+            return False
+        ahead = " ".join(tokens(text)).partition(words)[0].split()[-_DENIAL_WITHIN:]
+        return not self.qualifiers["negated"].any_in(" ".join(ahead))
+
     def _plain_name(self, name: str) -> bool:
         """Whether the name of an antigen result says no more than the antigen, where and how it was looked for.
 
         "CD19 escape", "CD19+ blasts", "CD19 mRNA" or "CD10/CD19" say more: a bare value is then not the antigen's state.
         """
+        name = _DASH.sub(", ", self.without_timing(name))
         if _SIGNED.search(name):
             return False
         words = [word for word in tokens(_CLONE.sub(" ", _ANTIGEN.sub(" ", name))) if not word.isdigit()]
         return all(word in self._name_words for word in words)
+
+    def names_another(self, text: str) -> bool:
+        """Whether a text names a donor or relative (rules 11.14)."""
+        return self.others.any_in(text) or self.qualifiers["family"].any_in(text)
 
     def deauville(self, score: int, change: str) -> str:
         """What a Deauville score says of the course, with growth or shrinkage where charted; empty for no score."""

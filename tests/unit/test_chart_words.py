@@ -150,3 +150,15 @@ def test_a_lymphoma_of_the_cns_in_remission_takes_no_branch() -> None:
 def test_burkitt_leukaemia_is_burkitt_and_outside(name: str) -> None:
     made = judge(condition(name), procedure())
     assert (made.assessment.disease_group, made.assessment.disease_scope) == ("burkitt", "outside")
+
+
+@pytest.mark.parametrize("name", ["Lymphoma of spouse", "DLBCL in brother", "Lymphoma of the donor"])
+def test_a_relatives_lymphoma_is_not_the_patients(name: str) -> None:
+    assert category(judge(condition(name, "active"), procedure())) == "no-lymphoid-malignancy"
+
+
+@pytest.mark.parametrize(
+    "name", ["Lymphoma of spleen", "Lymphoma of lymph nodes", "Diffuse large B-cell lymphoma in relapse"]
+)
+def test_a_site_of_lymphoma_is_no_relative(name: str) -> None:
+    assert category(judge(condition(name, "active"), procedure())) != "no-lymphoid-malignancy"
