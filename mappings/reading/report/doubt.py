@@ -24,7 +24,11 @@ def weigh(claims: list[Claim], sentence: Sentence, text: str, doubt: Doubt) -> N
             claim.value, claim.reason = "unk", "cytoplasmic"
             continue
         clause = doubt.harmless.sub(" ", _clause(claim, sentence.tokens, text))
-        if _undone(claim, clause, doubt):
+        if doubt.infused.search(clause):
+            claim.pop = "norm"
+        elif _supposed(sentence, clause, doubt):
+            claim.value, claim.reason, claim.band = "unk", "hedged", False
+        elif _undone(claim, clause, doubt) or (claim.value == "low" and _muddled(clause, doubt)):
             claim.value, claim.reason, claim.band = "unk", "contradiction", False
         elif claim.value == "pos" and doubt.few.search(clause) and not doubt.most.search(clause):
             claim.value, claim.band = "low", False
@@ -37,9 +41,27 @@ def unread(claims: list[Claim], text: str, doubt: Doubt) -> None:
             claim.value, claim.reason, claim.band, claim.strong = "unk", "language", False, True
 
 
+def _supposed(sentence: Sentence, clause: str, doubt: Doubt) -> bool:
+    """Whether the clause speaks of other patients, of a risk or of what would be."""
+    if doubt.supposed.search(clause):
+        return True
+    return sentence.tokens[0].text == "were" and any(t.text == "would" for t in sentence.tokens)
+
+
+def _muddled(clause: str, doubt: Doubt) -> bool:
+    """A partial state that only came of two words at odds: "loss present", "expected positive, observed negative"."""
+    if doubt.partial.search(clause):
+        return False
+    lost = doubt.nouns.search(clause) is not None and doubt.affirming.search(clause) is not None
+    undone = doubt.positivity.search(clause) is not None and doubt.undoing.search(clause) is not None
+    return lost or undone or doubt.expected.search(clause) is not None
+
+
 def _undone(claim: Claim, clause: str, doubt: Doubt) -> bool:
     lacking = doubt.lacking.search(clause) is not None
     undone = doubt.undoing.search(clause) is not None
+    if claim.value in ("pos", "neg") and doubt.answered.search(clause):
+        return True
     if claim.value == "pos":
         return undone and not lacking
     if claim.value == "low":

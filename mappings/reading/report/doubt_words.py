@@ -20,6 +20,13 @@ class Doubt:
     few: re.Pattern[str]
     most: re.Pattern[str]
     nothing: re.Pattern[str]
+    answered: re.Pattern[str]
+    supposed: re.Pattern[str]
+    infused: re.Pattern[str]
+    affirming: re.Pattern[str]
+    partial: re.Pattern[str]
+    positivity: re.Pattern[str]
+    expected: re.Pattern[str]
     foreign: re.Pattern[str]
     denied: re.Pattern[str]
     lineage_before: frozenset[str]
@@ -39,8 +46,8 @@ def compile_doubt(lists: Mapping[str, list[str]], lineage: Mapping[str, list[str
     """The patterns of one set of word lists; an asterisk takes any ending."""
     cells = _alternatives(lists["cells"])
     within = r"(?:[^\W\d_]+[\s-]+|of the[\s-]+){0,4}?"
-    adverbs = [n for n in lists["few"] if n.endswith("*") and " " in n]
-    few = _alternatives([n for n in lists["few"] if n not in adverbs])
+    few = _alternatives(lists["few"])
+    answers = "|".join(re.escape(n) for n in lists["answers_no"])
     letters = lists["foreign_letters"]
     return Doubt(
         lacking=re.compile(_alternatives(lists["lacking"])),
@@ -49,9 +56,20 @@ def compile_doubt(lists: Mapping[str, list[str]], lineage: Mapping[str, list[str
         showing=re.compile(_alternatives(lists["showing"])),
         undoing=re.compile(_alternatives(lists["undoing"])),
         harmless=re.compile(_alternatives(lists["harmless"])),
-        few=re.compile(rf"{few}[\s-]+{within}{cells}|{_alternatives(adverbs)}"),
+        few=re.compile(rf"{few}[\s-]+{within}{cells}|{_alternatives(lists['few_alone'])}"),
         most=re.compile(_alternatives(lists["most"])),
         nothing=re.compile(rf"{cells}[\s:=(]+(?:0(?:[.,]0+)?[ ]?%|0$|nil|none)"),
+        answered=re.compile(
+            rf"{_alternatives(lists['lacking'] + lists['showing'])}\s?[:=?]\s?(?:{answers})\s*$"
+        ),
+        supposed=re.compile(_alternatives(lists["supposed"])),
+        infused=re.compile(
+            rf"^\W*(?:the )?{_alternatives(lists['infused'])}\s+{_alternatives(lists['verbs'])}"
+        ),
+        affirming=re.compile(_alternatives(lists["affirming"])),
+        partial=re.compile(_alternatives(lists["partial"])),
+        positivity=re.compile(_alternatives(lists["positivity"])),
+        expected=re.compile(_alternatives(lists["expected"])),
         foreign=re.compile(
             rf"(?i:{_alternatives(lists['foreign'])})|(?<![^\W_])[^\W\d_A-ZÀ-Þ]*[{letters}][^\W\d_]*"
         ),
