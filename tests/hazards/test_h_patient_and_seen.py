@@ -57,14 +57,14 @@ def test_h01_strangers_resources_are_set_aside_counted_and_named(
     made = relapsed(*foreign)
     assert state(made) == "unknown"
     assert min(count, 50) <= _strangers(made) <= count + 1
-    monkeypatch.setattr("mappings.reading.collect._own_references", lambda *_: _Everybody())
+    monkeypatch.setattr("mappings.reading.collect.own_references", lambda *_: _Everybody())
     assert state(relapsed(*foreign)) == "negative"
 
 
 def test_h01_the_chart_of_another_patient_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     chart = (condition(), procedure(), stain("Negative"))
     assert category(judge(*chart, patient=patient("other"))) == "insufficient-data"
-    monkeypatch.setattr("mappings.reading.collect._refuse_identity", lambda _: None)
+    monkeypatch.setattr("mappings.reading.collect.refuse_identity", lambda _: None)
     assert category(judge(*chart, patient=patient("other"))) == "cd19-negative"
 
 
@@ -78,7 +78,7 @@ def test_h04_history_under_a_linked_record_is_named_never_followed(
     assert category(made) in ("insufficient-data", "no-cd19-car-t")
     assert not made.facts.infusions
     assert "linked-record" in codes_of(made, "set-aside")
-    monkeypatch.setattr("mappings.reading.collect._own_references", lambda *_: _Everybody())
+    monkeypatch.setattr("mappings.reading.collect.own_references", lambda *_: _Everybody())
     assert judge(condition(), there, patient=linked).facts.infusions
 
 
