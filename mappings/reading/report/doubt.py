@@ -26,11 +26,15 @@ def weigh(claims: list[Claim], sentence: Sentence, text: str, doubt: Doubt) -> N
         clause = doubt.harmless.sub(" ", _clause(claim, sentence.tokens, text))
         if doubt.infused.search(clause):
             claim.pop = "norm"
+        elif doubt.selecting.search(clause):
+            claim.value, claim.reason, claim.band = "unk", "panel", False
         elif _supposed(sentence, clause, doubt):
             claim.value, claim.reason, claim.band = "unk", "hedged", False
         elif _undone(claim, clause, doubt) or (claim.value == "low" and _muddled(clause, doubt)):
             claim.value, claim.reason, claim.band = "unk", "contradiction", False
         elif claim.value == "pos" and doubt.few.search(clause) and not doubt.most.search(clause):
+            claim.value, claim.band = "low", False
+        elif claim.value == "neg" and doubt.part_of.search(clause):
             claim.value, claim.band = "low", False
 
 

@@ -26,6 +26,8 @@ class Doubt:
     affirming: re.Pattern[str]
     partial: re.Pattern[str]
     positivity: re.Pattern[str]
+    selecting: re.Pattern[str]
+    part_of: re.Pattern[str]
     expected: re.Pattern[str]
     foreign: re.Pattern[str]
     denied: re.Pattern[str]
@@ -69,6 +71,8 @@ def compile_doubt(lists: Mapping[str, list[str]], lineage: Mapping[str, list[str
         affirming=re.compile(_alternatives(lists["affirming"])),
         partial=re.compile(_alternatives(lists["partial"])),
         positivity=re.compile(_alternatives(lists["positivity"])),
+        selecting=re.compile(_alternatives(lists["selecting"])),
+        part_of=re.compile(_alternatives(lists["part_of"])),
         expected=re.compile(_alternatives(lists["expected"])),
         foreign=re.compile(
             rf"(?i:{_alternatives(lists['foreign'])})|(?<![^\W_])[^\W\d_A-ZÀ-Þ]*[{letters}][^\W\d_]*"

@@ -115,6 +115,8 @@ def split_gap(gap: Gap, place: int, count: int, styled_prefix: bool, operated: b
     for at, (_, token) in enumerate(tokens):
         if token.kind in OPERATORS or token.kind in ("except", "negator"):
             rest = tokens[at + 1 :]
+            if token.kind in ("op_neg", "op_pos") and rest and rest[0][1].kind in OPERATORS:
+                continue  # "CD19 negative with loss of CD22": the first speaks back
             if token.kind == "negator" and any(
                 is_value(t) or t.kind in ("pct", "compare") for _, t in rest[:3]
             ):

@@ -60,13 +60,17 @@ def prefix_of(gap: Gap, carried: list[Value], place: int) -> tuple[list[Value], 
     ]
     if place and len(strange) >= 2 and not any(t.text == "(" for _, t in gap.tokens):
         carried = []
-    for _at, (index, token) in enumerate(gap.tokens[gap.split :]):
+    for at, (index, token) in enumerate(gap.tokens[gap.split :]):
         kind = token.kind
         if kind in ("but",) or token.text == ";":
             if not excepting:
                 carried, fresh = [], []
         elif kind == "except":
-            excepting = True
+            # "in contrast to T cells, lymphoma cells express": cells are set apart, not the marker
+            excepting = not any(
+                t.text == "," or t.kind in (*POPULATIONS, "cells", "ref")
+                for _, t in gap.tokens[gap.split + at + 1 :]
+            )
         elif kind in OPERATORS:
             state = OPERATORS[kind]
             if negator >= 0 and index - negator <= 3:
@@ -151,7 +155,7 @@ def suffix_of(gap: Gap) -> list[Value]:
             close = [t for _, t in tokens[at + 1 : at + 3]]
             stated = (
                 not close
-                or close[0].kind in ("intensity_word", "prep", "surface")
+                or close[0].kind in ("intensity_word", "prep", "surface", "op_neg", "op_low")
                 or close[0].text in _STATED
             )
             stated = stated or (token.text == "none of" and any(t.kind == "mal" for t in close))
