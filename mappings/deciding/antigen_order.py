@@ -1,16 +1,28 @@
 """How an antigen result lies against infusion, relapse and later therapy: the order that decides whether it counts.
 
-Sources: rules CD-1, 11.3 (window, age), 11.10 (exposure), 11.11 (order that cannot be known).
+Sources: rules CD-1, CD-2 (malignant cells), 11.3 (window, age), 11.10 (exposure), 11.11 (order that cannot be known).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from mappings.dates import ClinicalDate, before, days_between
 from mappings.deciding.course_model import Course
-from mappings.facts import Antigen, AntigenResult, CarTInfusion, Facts, PriorTherapy
+from mappings.facts import (
+    Antigen,
+    AntigenResult,
+    CarTInfusion,
+    DiseaseEvent,
+    EventKind,
+    Facts,
+    PriorTherapy,
+    SpecimenKind,
+)
+
+_CLEAR = frozenset({EventKind.NO_MALIGNANCY, EventKind.MRD_NEGATIVE})
+_CELLS = frozenset({EventKind.MALIGNANT_CELLS, EventKind.MRD_POSITIVE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +102,51 @@ def other_car(result: AntigenResult, antigen: Antigen, facts: Facts, course: Cou
                 continue
             return f"{infusion.label} ({infusion.last.display()})"
     return ""
+
+
+class ClearSpecimens:
+    """Specimens reported free of malignancy: a bare antigen result on one tells of normal cells alone (CD-2).
+
+    A specimen is known by its accession, else by day and site; where malignant cells were seen as well it is not clear.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        self._named: set[str] = set()
+        self._placed: dict[tuple[date, str], set[str]] = {}
+        self._cells: set[object] = set()
+        for event in facts.events:
+            if event.kind in _CELLS:
+                self._cells |= {event.source.reference, event.accession, _place_of(event)} - {"", None}
+            elif event.kind in _CLEAR and not event.imaging and not event.in_note:
+                self._add(event)
+
+    def _add(self, event: DiseaseEvent) -> None:
+        accession = event.accession if event.accession != event.source.reference else ""
+        if accession:
+            self._named.add(accession)
+        place = _place_of(event)
+        if place is not None:
+            self._placed.setdefault(place, set()).add(accession)
+
+    def covers(self, result: AntigenResult) -> bool:
+        """Whether a result stands on a specimen in which no malignancy was found."""
+        site = "cns" if result.cns else result.specimen.value
+        dated = result.collected is not None and not result.collected_is_bound
+        day = result.collected.first if result.collected is not None and dated else None
+        if {result.source.reference, result.accession or None, (day, site)} & self._cells:
+            return False
+        if result.accession in self._named:
+            return True
+        if day is None:
+            return False
+        named = self._placed.get((day, site), set()) | self._placed.get((day, _UNSPECIFIED), set())
+        if site == SpecimenKind.TISSUE.value and result.accession:
+            return "" in named  # two tissues of one day are two specimens where both are named
+        return bool(named)
+
+
+_UNSPECIFIED = SpecimenKind.UNSPECIFIED.value
+
+
+def _place_of(event: DiseaseEvent) -> tuple[date, str] | None:
+    return (event.when.first, event.site) if event.when is not None else None

@@ -10,7 +10,14 @@ import re
 from dataclasses import dataclass, field, replace
 
 from mappings.dates import before
-from mappings.deciding.antigen_order import Window, against_therapy, days_before, other_car, outside_window
+from mappings.deciding.antigen_order import (
+    ClearSpecimens,
+    Window,
+    against_therapy,
+    days_before,
+    other_car,
+    outside_window,
+)
 from mappings.deciding.antigen_words import describe
 from mappings.deciding.course_model import Course
 from mappings.evaluation import AntigenView
@@ -62,7 +69,12 @@ def view_antigen(
     """The state of one antigen on this relapse, with what was set aside and why."""
     weighed = _Weighed()
     results = _newest_versions([r for r in facts.antigens if r.antigen is antigen], weighed)
+    clear = ClearSpecimens(facts)
     for result in sorted(results, key=_order):
+        if clear.covers(result):
+            reason = "is of a specimen in which no malignancy was found: it tells of normal cells"
+            weighed.remarks.append(_aside(result, reason, "clear-specimen"))
+            continue
         _weigh(result, antigen, facts, course, window, only_cns, weighed)
     return _conclude(antigen, weighed, window), weighed.remarks
 

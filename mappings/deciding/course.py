@@ -6,6 +6,7 @@ Sources: rules EN-1, 11.3 (which relapse, which date), 11.6, 11.7, 11.9 (what co
 from __future__ import annotations
 
 from mappings.dates import ClinicalDate, before, days_between
+from mappings.deciding.antigen_order import ClearSpecimens
 from mappings.deciding.course_model import Course, Dated
 from mappings.deciding.episodes import by_date, find_episode
 from mappings.facts import (
@@ -86,6 +87,7 @@ def _from_specimens(facts: Facts, reference: CarTInfusion, active: list[Dated]) 
     """Antigen results on tumour tissue date and confirm a relapse that other evidence states (11.3)."""
     known = {item.event.source.reference for item in active}
     found = []
+    clear = ClearSpecimens(facts)
     for result in facts.antigens:
         date = result.collected
         if (
@@ -93,6 +95,7 @@ def _from_specimens(facts: Facts, reference: CarTInfusion, active: list[Dated]) 
             or reference.last is None
             or result.collected_is_bound
             or result.source.reference in known
+            or clear.covers(result)
         ):
             continue
         if result.state is AntigenState.UNKNOWN or before(reference.last, date) is not True:
@@ -166,9 +169,10 @@ def _place_condition(event: DiseaseEvent, infused: ClinicalDate | None, course: 
     for date in (event.onset, event.recorded):
         if date is not None and infused is not None and before(infused, date):
             return Dated(event, date)
-    if event.current:
+    early = event.recorded is not None and infused is not None and before(infused, event.recorded) is False
+    if event.current and (event.element_is_status or not early):
         return Dated(event, None)
-    if event.recorded is not None and infused is not None and before(infused, event.recorded) is False:
+    if early:
         reason = "was recorded before the infusion"
         course.remarks.append(
             Remark("set-aside", reason, event.source, about="course", code="before-infusion")
