@@ -26,7 +26,7 @@ from mappings.loading import Concept, Knowledge
 from mappings.reading import values, wire
 from mappings.reading.chart import Hit
 from mappings.reading.components import Component, values_text
-from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
+from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else, not_this_tumour
 from mappings.reading.recognise import Recogniser, texts_of
 from mappings.reading.report import ReportReading
 from mappings.reading.texts import Texts
@@ -88,6 +88,10 @@ class Reader:
         if other:
             into.remarks.append(_aside(hit, items[0], other, "focus"))
             return
+        reason, code = not_this_tumour(context, self.vocabulary)
+        if reason:
+            into.remarks.append(_aside(hit, items[0], reason, code))
+            return
         for item in items:
             antigen = self._antigen(item)
             if antigen is not None:
@@ -113,7 +117,8 @@ class Reader:
         coded = {c.attributes.get("antigen") for c in item.concepts if c.kind == "antigen-observation"}
         named = {f"CD{number}" for number in _NAMED.findall(item.names)}
         found = (coded or named) & {"CD19", "CD20", "CD22"}
-        if len(found) != 1 or (named and not coded and self.vocabulary.persistence.any_in(item.names)):
+        names = self.vocabulary.without_timing(item.names)
+        if len(found) != 1 or (named and not coded and self.vocabulary.persistence.any_in(names)):
             return None
         return Antigen(str(next(iter(found))))
 

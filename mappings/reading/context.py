@@ -19,6 +19,7 @@ from mappings.reading.wire import Resource
 VOID = frozenset({"entered-in-error", "cancelled", "registered"})
 AMENDED = frozenset({"amended", "corrected", "appended"})
 PRELIMINARY = frozenset({"preliminary", "partial"})
+VOID_SPECIMENS = ("entered-in-error", "unsatisfactory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Context:
     names: str
     issued: ClinicalDate | None = None
     cns: bool = False
+    specimen_status: str = ""
 
     @property
     def preliminary(self) -> bool:
@@ -92,6 +94,7 @@ class Surroundings:
             imaging=own.imaging or above.imaging,
             pathology=own.pathology or above.pathology,
             cns=own.cns or above.cns,
+            specimen_status=own.specimen_status or above.specimen_status,
         )
 
     def void_parent(self, hit: Hit) -> bool:
@@ -102,7 +105,7 @@ class Surroundings:
     def _own(self, hit: Hit) -> Context:
         resource, vocabulary = hit.resource, self.vocabulary
         names = " ; ".join(texts_of(resource.code))
-        specimen_text, accession = self._specimen(resource)
+        specimen_text, accession, specimen_status = self._specimen(resource)
         method_text = " ; ".join(texts_of(wire.peek(resource.method, wire.Concept)))
         specimen = vocabulary.specimen(specimen_text) if specimen_text else SpecimenKind.UNSPECIFIED
         if specimen is SpecimenKind.UNSPECIFIED:
@@ -131,20 +134,32 @@ class Surroundings:
             names=names,
             issued=when.date_at(resource.issued),
             cns=specimen is SpecimenKind.CSF or vocabulary.cns_sites.any_in(f"{specimen_text} ; {names}"),
+            specimen_status=specimen_status,
         )
 
-    def _specimen(self, resource: Resource) -> tuple[str, str]:
+    def _specimen(self, resource: Resource) -> tuple[str, str, str]:
         texts: list[str] = []
-        accession = ""
+        accession, status = "", ""
         for reference, specimen in when.specimens_of(resource, self.chart):
             if specimen is not None:
                 texts.extend(_specimen_texts(specimen))
+                if specimen.status in VOID_SPECIMENS:
+                    status = status or specimen.status
                 identifier = wire.peek(specimen.accessionIdentifier, Identifier)
                 accession = accession or (identifier.value if identifier and identifier.value else "")
             if reference.display:
                 texts.append(reference.display)
             accession = accession or reference_key(reference.reference)
-        return " ; ".join(dict.fromkeys(texts)), accession
+        return " ; ".join(dict.fromkeys(texts)), accession, status
+
+
+def not_this_tumour(context: Context, vocabulary: Vocabulary) -> tuple[str, str]:
+    """Why the specimen of a result says nothing of this tumour, and the code of the remark; empty where it may."""
+    if context.specimen_status:
+        return f"is of a specimen with status “{context.specimen_status}” and proves nothing", "void-specimen"
+    if vocabulary.names_other_cancer(context.specimen_text):
+        return "is of a specimen of another cancer", "other-cancer"
+    return "", ""
 
 
 class Identifier(wire.Struct, gc=False):

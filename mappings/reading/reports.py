@@ -24,7 +24,7 @@ from mappings.facts import (
 from mappings.loading import Concept
 from mappings.reading.antigens import TUMOUR_SPECIMENS
 from mappings.reading.chart import Hit
-from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
+from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else, not_this_tumour
 from mappings.reading.named_disease import DiseaseNames, reported_diagnosis
 from mappings.reading.narrative import Passage, passages
 from mappings.reading.notes import as_collected, is_note, specimen_of, states_the_indication
@@ -49,6 +49,7 @@ _COURSE_KINDS = {
 _WORSE = frozenset({EventKind.RELAPSE, EventKind.PROGRESSION, EventKind.REFRACTORY, EventKind.SUSPECTED})
 _BETTER = frozenset({EventKind.RESPONSE, EventKind.REMISSION, EventKind.PARTIAL_RESPONSE, EventKind.STABLE})
 _OTHER_LINEAGE = ("myeloid", "mixed")
+_RELAPSES = ("relapse", "new-episode", "progression", "refractory")
 
 
 def deauville_kind(vocabulary: Vocabulary, score: int, change: str) -> EventKind | None:
@@ -100,20 +101,14 @@ class TextReader:
                     Remark("set-aside", reason, SourceRef(hit.reference), about="report", code="void")
                 )
             return
-        other = about_somebody_else(hit.resource, self.vocabulary)
-        if other:
-            into.remarks.append(
-                Remark("set-aside", other, SourceRef(hit.reference), about="report", code="focus")
-            )
-            return
         context = self.surroundings.of(hit)
-        if self.vocabulary.before_infusion.any_in(context.names):
-            reason = "speaks of the time before the infusion"
+        reason, code = self._refusal(hit, context)
+        if reason:
             into.remarks.append(
-                Remark("set-aside", reason, SourceRef(hit.reference), about="report", code="before-infusion")
+                Remark("set-aside", reason, SourceRef(hit.reference), about="report", code=code)
             )
             return
-        self._t_cell(hit, found, context, into)
+        self._t_cell(hit, found, concept, context, into)
         if self._another_malignancy(hit, found, concept, context, into):
             return
         findings: dict[Antigen, list[tuple[AntigenFinding, Passage, ReportReading]]] = {}
@@ -127,6 +122,17 @@ class TextReader:
         for antigen, rows in findings.items():
             self._result(hit, antigen, rows, context, into)
         _keep_the_worst(hit, into)
+
+    def _refusal(self, hit: Hit, context: Context) -> tuple[str, str]:
+        """Why nothing in a text counts, and the code of the remark; empty where it may."""
+        other = about_somebody_else(hit.resource, self.vocabulary)
+        if other:
+            return other, "focus"
+        if context.specimen_status == "entered-in-error":
+            return not_this_tumour(context, self.vocabulary)
+        if self.vocabulary.before_infusion.any_in(context.names):
+            return "speaks of the time before the infusion", "before-infusion"
+        return "", ""
 
     def _result(
         self,
@@ -183,6 +189,9 @@ class TextReader:
         self, specimen: SpecimenKind, context: Context, reading: ReportReading, passage: Passage
     ) -> str:
         """Why a state read from text is not of tumour: blood or an unnamed specimen needs malignant cells (CD-2)."""
+        aside, _ = not_this_tumour(context, self.vocabulary)
+        if aside:
+            return aside
         if is_note(context, self.vocabulary):
             return (
                 "stands in a note or letter without a specimen: the report of the specimen itself is needed"
@@ -265,7 +274,12 @@ class TextReader:
             and (tumour or specimen is SpecimenKind.BLOOD)
         ):
             kind = EventKind.MALIGNANT_CELLS
-        elif reading.malignancy == "absent" and tumour and self._course_agrees(passage):
+        elif (
+            reading.malignancy == "absent"
+            and tumour
+            and not context.specimen_status
+            and self._course_agrees(passage)
+        ):
             kind = EventKind.NO_MALIGNANCY
         if kind is EventKind.MALIGNANT_CELLS and (context.cns or specimen is SpecimenKind.CSF):
             into.cns.append(Sighting(SourceRef(hit.reference, passage.element, "CNS specimen"), context.date))
@@ -296,13 +310,22 @@ class TextReader:
         others = any(statement.about in ("other-cancer", "family") for statement in course.statements)
         return not others or bool(course.current("no-malignancy", "response", "remission"))
 
-    def _t_cell(self, hit: Hit, found: list[Passage], context: Context, into: ReportsReading) -> None:
+    def _t_cell(
+        self, hit: Hit, found: list[Passage], concept: Concept | None, context: Context, into: ReportsReading
+    ) -> None:
         """A T-cell malignancy in a specimen: seen there, named, and neither denied nor past (rules 7)."""
         for passage in found if not context.imaging else ():
             words = self.names.t_cell(passage.text)
+            words = words or (self._told_t_cell(passage) if concept is None else "")
             if words and self.texts.report(passage.text, context.specimen.value).malignancy == "present":
                 source = SourceRef(hit.reference, passage.element, words)
                 into.t_cell_malignancy.append(Sighting(source, context.date))
+
+    def _told_t_cell(self, passage: Passage) -> str:
+        """The words of a T-cell malignancy told as the course, where no relapse of this disease stands beside it."""
+        course = self.texts.course(passage.text)
+        told = [s for s in course.current("t-cell-malignancy") if s.certainty == "stated"]
+        return told[0].words if told and not course.current(*_RELAPSES) else ""
 
     def _another_malignancy(
         self, hit: Hit, found: list[Passage], concept: Concept | None, context: Context, into: ReportsReading
@@ -311,6 +334,11 @@ class TextReader:
         if context.imaging:
             return False
         reason = self.names.other_than_this(concept, " ; ".join(passage.text for passage in found))
+        if not reason and concept is None:
+            if any(self._told_t_cell(passage) for passage in found):
+                reason = "is of another malignancy: a T-cell malignancy"
+            elif self.vocabulary.names_other_cancer(context.specimen_text):
+                reason = "is of a specimen of another cancer"
         if not reason:
             return False
         source = SourceRef(hit.reference, found[0].element)
@@ -324,6 +352,8 @@ class TextReader:
         deauville = getattr(statement, "deauville", None)
         change = getattr(statement, "change", "")
         if deauville is not None:
+            if not change and self.vocabulary.tells_growth(source.quote):
+                change = "growth"
             kind = deauville_kind(self.vocabulary, deauville, change) or kind
         if kind is None:
             return None

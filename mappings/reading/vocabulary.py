@@ -16,8 +16,10 @@ _SIGNED = re.compile(
 )
 _CLONE = re.compile(r"\bclone[:\s]+[A-Za-z0-9-]{2,12}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
-_DASH = re.compile(r"\s[-\u2013]\s(?=[^\W\d_]+\s[^\W\d_])")
-_AFTER_CAR_T = re.compile(r"\bpost[\s-]CAR[\s-]?T[\s-](?=(?:biopsy|relapse|specimen|tissue)\b)", re.IGNORECASE)
+_DASH = re.compile(r"\s[-\u2013]\s(?!(?:b|cells?|blasts?|clone)\b)(?=[^\W\d_]+\s[^\W\d_])", re.IGNORECASE)
+_AFTER_CAR_T = re.compile(
+    r"\bpost[\s-]CAR[\s-]?T[\s-](?=(?:biopsy|relapse|specimen|tissue)\b)", re.IGNORECASE
+)
 _DENIAL_WITHIN = 4
 
 

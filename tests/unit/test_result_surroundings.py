@@ -1,0 +1,147 @@
+"""What stands around a result: its specimen's state and findings, its name, and where it was taken (CD-2, 11.6, 11.9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from builders import (
+    Resource,
+    category,
+    codes_of,
+    condition,
+    judge,
+    observation,
+    pet,
+    procedure,
+    relapsed,
+    report,
+    specimen,
+    state,
+)
+
+DAY = "2025-09-01"
+
+
+def bare(
+    value: str = "Negative", where: str | None = "Bone marrow", name: str = "CD19", **more: Any
+) -> Resource:
+    return observation(name, value, when=DAY, specimen=where, id="bare", **more)
+
+
+def marrow_report(text: str, when: str = DAY, where: str = "Bone marrow") -> Resource:
+    return report(text, when=when, name="Bone marrow biopsy", specimen=where)
+
+
+NORMAL = "Bone marrow: normal trilineage haematopoiesis, no lymphoma."
+
+
+@pytest.mark.parametrize("value", ["Negative", "Positive"])
+def test_a_bare_result_on_a_specimen_free_of_malignancy_is_set_aside(value: str) -> None:
+    made = relapsed(bare(value), marrow_report(NORMAL))
+    assert state(made) == "unknown"
+    assert "clear-specimen" in codes_of(made, "set-aside")
+    assert made.assessment.confirmation.value == "stated"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        marrow_report(NORMAL, when="2025-09-20"),
+        marrow_report("No lymphoma.", where="Lymph node"),
+        marrow_report("Bone marrow: involved by diffuse large B-cell lymphoma."),
+    ],
+)
+def test_a_report_of_another_specimen_or_of_disease_leaves_the_result_alone(other: Resource) -> None:
+    assert state(relapsed(bare(), other)) == "negative"
+
+
+def test_cells_seen_in_the_same_specimen_go_before_a_report_that_found_none() -> None:
+    flow = report("Lymphoma cells: CD20 positive.", when=DAY, name="Flow", specimen="Bone marrow", id="flow")
+    assert state(relapsed(bare(), marrow_report(NORMAL), flow)) == "negative"
+
+
+@pytest.mark.parametrize("where", ["Lung, adenocarcinoma biopsy", "Skin, melanoma", "Breast cancer, core"])
+def test_a_specimen_of_another_cancer_says_nothing_of_this_one(where: str) -> None:
+    made = relapsed(bare(where=where))
+    assert state(made) == "unknown"
+    assert "other-cancer" in codes_of(made, "set-aside")
+
+
+@pytest.mark.parametrize("where", ["Lung biopsy", "Breast mass, core biopsy", "Kidney biopsy", "Tonsil"])
+def test_an_organ_that_lymphoma_may_involve_counts(where: str) -> None:
+    assert state(relapsed(bare(where=where))) == "negative"
+
+
+@pytest.mark.parametrize("status", ["entered-in-error", "unsatisfactory"])
+def test_a_specimen_that_was_withdrawn_or_unfit_proves_nothing(status: str) -> None:
+    taken = specimen("Lymph node", DAY, id="s1", status=status)
+    pointed = bare(where=None) | {"specimen": {"reference": "Specimen/s1"}}
+    told = report("Lymphoma cells: CD19 negative.", when=DAY, specimen=None) | {
+        "specimen": [{"reference": "Specimen/s1"}]
+    }
+    for result in (pointed, told):
+        made = relapsed(result, taken)
+        assert state(made) == "unknown"
+        assert codes_of(made, "set-aside") & {"void-specimen", "not-tumour"}
+        good = specimen("Lymph node", DAY, id="s1", status="available")
+        assert state(relapsed(result, good)) == "negative"
+
+
+PLAIN = [
+    "CD19 Ag [Presence] in Tissue by Immune stain", "CD19 - lymphoma population", "CD19 (B4)", "CD19-PE-Cy7",
+    "CD19 APC", "CD19 FITC", "CD19 BV421", "HC CD19", "LAB CD19 SURFACE MARKER", "CD19 Marqueur",
+    "CD19 Marcador", "CD19 post CAR-T biopsy",
+]  # fmt: skip
+TELLING = [
+    "CD19 escape", "CD19 loss", "CD19 mRNA", "CD19 target", "CD19 CAR", "Anti-CD19 CAR T", "CD19- blasts",
+    "CD19 - blasts", "CD19 - B cells", "CD19 post CAR-T cells",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("value", ["Negative", "Positive"])
+def test_names_that_say_only_where_and_how_are_read(name: str, value: str) -> None:
+    assert state(relapsed(bare(value, "Lymph node", name))) == value.lower()
+
+
+@pytest.mark.parametrize("name", TELLING)
+@pytest.mark.parametrize("value", ["Negative", "Positive"])
+def test_names_that_say_more_than_the_antigen_set_no_state(name: str, value: str) -> None:
+    assert state(relapsed(bare(value, "Lymph node", name))) == "unknown"
+
+
+def test_a_new_t_cell_lymphoma_is_its_own_branch_and_no_relapse() -> None:
+    made = judge(
+        condition(clinical="remission"),
+        procedure(),
+        report("New T-cell lymphoma after CAR T.", specimen=None),
+    )
+    assert category(made) == "no-relapse"
+    assert made.assessment.branch is not None
+    assert made.assessment.branch.value == "t-cell-malignancy"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["New T-cell lymphoma after CAR T is excluded. Relapsed DLBCL.", "No new T-cell lymphoma after CAR T."],
+)
+def test_a_denied_t_cell_lymphoma_gives_no_branch(text: str) -> None:
+    made = judge(condition(clinical="remission"), procedure(), report(text, specimen=None))
+    assert made.assessment.branch is None
+
+
+@pytest.mark.parametrize(
+    ("text", "confirmation"),
+    [
+        ("Deauville 4, increased uptake and size.", "suspected"),
+        ("Deauville 4 with increase in size of the node.", "suspected"),
+        ("Deauville 4, uptake increased relative to liver.", "none"),
+        ("Deauville 4, increased uptake relative to liver.", "none"),
+        ("Deauville 4, no increase in size.", "none"),
+        ("Deauville 4, decreased uptake.", "none"),
+    ],
+)
+def test_deauville_4_with_growth_is_suspected_progression(text: str, confirmation: str) -> None:
+    made = judge(condition(clinical="active"), procedure(), pet(text))
+    assert made.assessment.confirmation.value == confirmation
