@@ -128,7 +128,8 @@ class Diagnosis:
     """A lymphoid malignancy on record. `disease` is a disease id of the knowledge folder.
 
     `scope` is `in` (rules apply), `outside` (named, no options), `excluded` (myeloma, T lineage, other) or
-    `unspecified` (lineage or entity not stated). `status` is the clinicalStatus as charted.
+    `unspecified` (lineage or entity not stated). `status` is the clinicalStatus as charted; with `after_car_t` the
+    words themselves put the relapse after CAR T.
     """
 
     disease: str
@@ -147,6 +148,7 @@ class Diagnosis:
     coded_state: str = ""
     group: str = ""
     pmbcl: bool = False
+    after_car_t: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ Sources: terminology (diagnosis traps), rules 11.8, 11.9, 11.16; hazards H-29, H
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from mappings.facts import Certainty, Diagnosis, DiseaseEvent, EventKind, Remark, Sighting, SourceRef
 from mappings.loading import Concept, Knowledge
 from mappings.reading import when, wire
 from mappings.reading.chart import Chart, Hit
-from mappings.reading.course_text import read_course
+from mappings.reading.problem_course import event_of, is_visit_only, relapsed_after_car_t, stated_kinds
 from mappings.reading.recognise import Recogniser, label_of, texts_of, words_of
 from mappings.reading.vocabulary import Vocabulary
 
@@ -80,6 +79,7 @@ def _read_condition(
     label = label_of(resource.code)
     source = SourceRef(hit.reference, "code", label)
     if not any(c.kind == "diagnosis" or c.kind in _COUNTED for c in hit.concepts):
+        _bare_relapse(hit, knowledge, vocabulary, reading)
         return
     verification = verification_of(resource)
     if verification in ("refuted", "entered-in-error"):
@@ -115,9 +115,39 @@ def _read_condition(
         return
     reading.diagnoses.append(diagnosis)
     if not diagnosis.history and diagnosis.scope != "excluded":
-        event = _event_of(diagnosis)
+        event = event_of(diagnosis)
         if event is not None:
             reading.events.append(event)
+
+
+def _bare_relapse(hit: Hit, knowledge: Knowledge, vocabulary: Vocabulary, reading: DiseaseReading) -> None:
+    """A problem that says only "relapse after axi-cel": the disease stands in another entry (rules 11.9)."""
+    resource = hit.resource
+    names = " ; ".join(texts_of(resource.code))
+    if (
+        not hit.concepts
+        or not relapsed_after_car_t(names)
+        or verification_of(resource) not in ("", "confirmed")
+    ):
+        return
+    if clinical_status_of(resource, knowledge) in ("remission", "resolved", "inactive"):
+        return
+    if any(vocabulary.qualifiers[kind].any_in(names) for kind in ("family", "history", "doubt", "negated")):
+        return
+    source = SourceRef(hit.reference, "code", label_of(resource.code))
+    onset, recorded = when.date_at(resource.onsetDateTime), when.date_at(resource.recordedDate)
+    reading.events.append(
+        DiseaseEvent(
+            EventKind.RELAPSE,
+            Certainty.STATED,
+            None,
+            source,
+            current=True,
+            words=source.quote,
+            onset=onset,
+            recorded=recorded,
+        )
+    )
 
 
 _COUNTED = frozenset(
@@ -237,7 +267,7 @@ def _diagnosis(
     states = {str(c.attributes.get("state") or "") for c in hit.of("diagnosis")} - {""}
     states |= {FINDINGS[c.kind] for c in hit.concepts if c.kind in FINDINGS}
     names = " ; ".join(texts_of(resource.code))
-    states |= {word for word, text in _state_words(names)}
+    states |= stated_kinds(names)
     if not any(vocabulary.qualifiers[kind].any_in(names) for kind in ("negated", "doubt")):
         states |= {kind for kind, words in vocabulary.course_in_names.items() if words.any_in(names)}
     is_history = bool(hit.of("diagnosis-history")) or past
@@ -254,57 +284,9 @@ def _diagnosis(
         relapse_code=bool(states & {"relapse", "refractory"}),
         cns=bool(attributes.get("cns")) or bool(hit.of("cns-involvement")),
         transformed=bool(attributes.get("transformed")),
-        visit_only=_visit_only(resource),
+        visit_only=is_visit_only(resource),
         coded_state=next((state for state in ("relapse", "refractory", "remission") if state in states), ""),
         group=str(attributes.get("group") or ""),
         pmbcl=any(c.attributes.get("pmbcl") for c in hit.of("diagnosis")),
-    )
-
-
-@lru_cache(maxsize=4096)
-def _state_words(names: str) -> list[tuple[str, str]]:
-    found = []
-    for statement in read_course(names).statements:
-        kind = "relapse" if statement.kind == "progression" else statement.kind
-        if kind in ("relapse", "refractory", "remission") and statement.certainty == "stated":
-            found.append((kind, statement.words))
-    return found
-
-
-class _Categories(wire.Struct, gc=False):
-    coding: list[wire.Coding] | None = None
-
-
-def _visit_only(resource: wire.Resource) -> bool:
-    codes = {
-        (coding.code or "").strip().lower()
-        for concept in wire.peek_list(resource.category, wire.Concept)
-        for coding in concept.coding or ()
-    }
-    return bool(codes & {"encounter-diagnosis", "visit-diagnosis"}) and "problem-list-item" not in codes
-
-
-def _event_of(diagnosis: Diagnosis) -> DiseaseEvent | None:
-    """What a Condition says of the course now: relapse, remission, or nothing (`active` alone says nothing, 11.9)."""
-    if diagnosis.status == "relapse":
-        return _event(EventKind.RELAPSE, diagnosis, "clinicalStatus", current=True)
-    if diagnosis.status in ("remission", "resolved", "inactive") or diagnosis.remission_code:
-        return _event(EventKind.REMISSION, diagnosis, "clinicalStatus", current=True)
-    if diagnosis.relapse_code and not diagnosis.visit_only:
-        kind = EventKind.REFRACTORY if diagnosis.coded_state == "refractory" else EventKind.RELAPSE
-        return _event(kind, diagnosis, "code", current=False)
-    return None
-
-
-def _event(kind: EventKind, diagnosis: Diagnosis, element: str, current: bool) -> DiseaseEvent:
-    stated = f"clinical status {diagnosis.status}" if element == "clinicalStatus" else diagnosis.label
-    return DiseaseEvent(
-        kind=kind,
-        certainty=Certainty.STATED,
-        when=None,
-        source=SourceRef(diagnosis.source.reference, element, diagnosis.label),
-        current=current,
-        words=stated,
-        onset=diagnosis.onset,
-        recorded=diagnosis.recorded,
+        after_car_t=relapsed_after_car_t(names),
     )

@@ -69,6 +69,10 @@ class _Reading:
             remark = Remark("set-aside", reason, _source(hit, concepts[0]), about=concepts[0].id, code=code)
             self.remarks.append(remark)
             return
+        if kind in _GIVEN and any(c.names("voids") for c in concepts) and _end_not_told(hit):
+            reason = "tells when it began, not when it ended: a later specimen may be one on treatment"
+            source = _source(hit, concepts[0])
+            self.remarks.append(Remark("remark", reason, source, about=concepts[0].id, code="open-end"))
         for concept in concepts:
             if kind == "Condition" and concept.kind == THERAPY:
                 continue  # "adverse effect of lenalidomide" is no dose of it
@@ -161,6 +165,14 @@ def _dates(hit: Hit, kind: str, as_of: ClinicalDate) -> tuple[ClinicalDate | Non
     if period is None:
         return None, None
     return _ends(period, hit.status, as_of)
+
+
+def _end_not_told(hit: Hit) -> bool:
+    """Whether a course that is over has a period with a start alone: its last dose is not known (rules 11.10)."""
+    resource = hit.resource
+    raw = resource.performedPeriod if resource.resourceType == "Procedure" else resource.effectivePeriod
+    period = wire.peek(raw, wire.Period)
+    return bool(period and period.start and not period.end) and hit.status not in _ONGOING
 
 
 def _ends(

@@ -6,6 +6,7 @@ import pytest
 from builders import (
     ICD10CM,
     Resource,
+    administration,
     category,
     concept,
     condition,
@@ -162,3 +163,42 @@ def test_a_relatives_lymphoma_is_not_the_patients(name: str) -> None:
 )
 def test_a_site_of_lymphoma_is_no_relative(name: str) -> None:
     assert category(judge(condition(name, "active"), procedure())) != "no-lymphoid-malignancy"
+
+
+@pytest.mark.parametrize("name", ["DLBCL, relapsed after CAR-T (HCC)", "Relapse after axi-cel"])
+def test_a_relapse_placed_after_car_t_by_its_words_stands(name: str) -> None:
+    listed = condition(name, "active", id="x", onsetDateTime="2022-01-01")
+    made = judge(condition(clinical="active"), listed, procedure())
+    assert (category(made), made.assessment.confirmation) == ("cd19-unknown", "stated")
+    early = condition(name, "active", id="x", recordedDate="2023-02-01")
+    assert category(judge(condition(clinical="active"), early, procedure())) != "cd19-unknown"
+
+
+@pytest.mark.parametrize(
+    "name", ["No relapse after axi-cel", "Relapse before CAR-T", "Monitoring for relapse after axi-cel"]
+)
+def test_a_relapse_that_is_denied_or_earlier_does_not(name: str) -> None:
+    made = judge(condition(clinical="active"), condition(name, "active", id="x"), procedure())
+    assert category(made) != "cd19-unknown"
+
+
+@pytest.mark.parametrize("recorded", ["2025-11-01", "2025-01-15"])
+def test_the_day_a_remission_was_typed_ends_no_relapse_shown_in_tissue(recorded: str) -> None:
+    listed = condition(clinical="remission", onsetDateTime="2022-01-01", recordedDate=recorded)
+    made = judge(listed, procedure(), stain("Negative"))
+    assert category(made) == "cd19-negative"
+    assert any(r.code == "remission-listed" for r in made.assessment.conflicts)
+
+
+@pytest.mark.parametrize(
+    ("period", "status", "marked"),
+    [
+        ({"start": "2025-09-01"}, "completed", True),
+        ({"start": "2025-09-01"}, "stopped", True),
+        ({"start": "2025-09-01", "end": "2025-09-02"}, "completed", False),
+    ],
+)
+def test_a_course_without_an_end_is_marked(period: dict[str, str], status: str, marked: bool) -> None:
+    given = administration("blinatumomab", None, status, effectivePeriod=period)
+    made = judge(condition(), procedure(), given, stain())
+    assert any(r.code == "open-end" for r in made.assessment.remarks) is marked
