@@ -17,6 +17,7 @@ from typing import Any
 from client import Line, message, throughput, timed
 from payloads import KINDS, SEEDS, bodies
 from servers import FLOORS, PATH, ROOT, Server, start
+from validation import validated
 
 OUT = ROOT / "bench" / "out"
 CALLS = {20: 200, 200: 100, 2_000: 20, 20_000: 3}
@@ -165,6 +166,7 @@ def table(found: dict[str, Any]) -> str:
         "growth_20000_over_2000",
         "memo",
         "collections",
+        "validation",
         "shell",
         "throughput_c8_n200",
         "resident_mb",
@@ -188,6 +190,7 @@ def main() -> int:
     }
     found["shell"] = shell_start()
     found["memo"] = memo()
+    found["validation"] = validated()
     servers: dict[str, Server] = {}
     try:
         for name in TARGETS:
