@@ -394,3 +394,50 @@ def test_a_strong_denial_of_disease_is_no_malignancy(text: str) -> None:
 @pytest.mark.parametrize("text", NOT_ABSENT)
 def test_a_narrower_or_weaker_denial_is_not_no_malignancy(text: str) -> None:
     assert "no-malignancy" not in kinds(text)
+
+
+UNSAID_ANSWERS = [
+    "Relapse could not be confirmed.",
+    "Relapse refuted by biopsy.",
+    "Relapse - No",
+    "Recurrent disease: not identified",
+    "Recurrent disease - none",
+    "New lesions: 0",
+    "Roommate relapsed.",
+    "Degenerative changes progressing.",
+    "Relapse excluded by biopsy.",
+]
+
+
+@pytest.mark.parametrize("text", UNSAID_ANSWERS)
+def test_answered_refuted_or_foreign_relapse_is_none_of_this_disease(text: str) -> None:
+    assert not any(s.kind in ACTIVE and s.about == "this-disease" for s in read_course(text).statements)
+
+
+UNMET = [
+    "Goal: complete remission.",
+    "Remission lost.",
+    "Out of remission.",
+    "Remission duration 5 months.",
+    "End of remission.",
+    "Less than complete response.",
+    "No longer in remission.",
+    "No relapse, progression or remission.",
+]
+
+
+@pytest.mark.parametrize("text", UNMET)
+def test_a_response_hoped_for_lost_or_denied_is_no_response(text: str) -> None:
+    assert not kinds(text) & {"response", "remission", "partial-response"}
+
+
+def test_a_denial_of_blasts_ends_at_the_comma() -> None:
+    assert {"response", "no-malignancy"} <= kinds("Bone marrow: no blasts, complete remission.")
+
+
+def test_a_relapse_feared_in_findings_is_suspected() -> None:
+    assert "relapse suspected" in kinds("Findings concerning for recurrent lymphoma.")
+
+
+def test_a_dash_before_more_words_is_no_answer() -> None:
+    assert "relapse" in kinds("Relapse - no change in therapy, start R-GemOx")

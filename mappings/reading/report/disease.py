@@ -126,6 +126,7 @@ def _of_markers(tokens: list[Token], index: int) -> bool:
 def _note_elsewhere(tokens: list[Token], story: Story) -> None:
     """Disease plainly stated of another specimen than the resource names counts where nothing else is said."""
     kinds = [t.kind for t in tokens]
+    story.other_absent = story.other_absent or "absent" in kinds
     if _OPEN.isdisjoint(kinds):
         story.other_present += [(t.start, t.end, False) for t in tokens if t.kind in ("dx", "mal")]
 

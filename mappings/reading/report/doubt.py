@@ -8,7 +8,6 @@ from mappings.reading.report.story import Sentence
 from mappings.reading.report.tokens import Token
 
 _STOPS = frozenset((";", ",", ".", "|", "•"))
-_JOINED = frozenset((",", "/", "&", "+"))
 _TAIL = 4  # words of a following fragment that may still undo what stands before a comma
 
 
@@ -17,25 +16,33 @@ def weigh(claims: list[Claim], sentence: Sentence, text: str, doubt: Doubt) -> N
     if any(t.kind == "box" for t in sentence.tokens):
         return
     for claim in claims:
-        if claim.value not in ("pos", "neg", "low"):
-            continue
-        kinds = {t.kind for t in sentence.tokens}
-        if claim.value == "low" and {"surface", "cyto"} <= kinds:
-            claim.value, claim.reason = "unk", "cytoplasmic"
-            continue
-        clause = doubt.harmless.sub(" ", _clause(claim, sentence.tokens, text))
-        if doubt.infused.search(clause):
-            claim.pop = "norm"
-        elif doubt.selecting.search(clause):
-            claim.value, claim.reason, claim.band = "unk", "panel", False
-        elif _supposed(sentence, clause, doubt):
-            claim.value, claim.reason, claim.band = "unk", "hedged", False
-        elif _undone(claim, clause, doubt) or (claim.value == "low" and _muddled(clause, doubt)):
-            claim.value, claim.reason, claim.band = "unk", "contradiction", False
-        elif claim.value == "pos" and doubt.few.search(clause) and not doubt.most.search(clause):
-            claim.value, claim.band = "low", False
-        elif claim.value == "neg" and doubt.part_of.search(clause):
-            claim.value, claim.band = "low", False
+        if claim.value in ("pos", "neg", "low"):
+            _weigh(claim, sentence, doubt.harmless.sub(" ", _clause(claim, sentence.tokens, text)), doubt)
+
+
+def _weigh(claim: Claim, sentence: Sentence, clause: str, doubt: Doubt) -> None:
+    reason = _reason(claim, sentence, clause, doubt)
+    if doubt.infused.search(clause):
+        claim.pop = "norm"
+    elif reason:
+        claim.value, claim.reason, claim.band = "unk", reason, False
+    elif (claim.value == "pos" and doubt.few.search(clause) and not doubt.most.search(clause)) or (
+        claim.value == "neg" and doubt.part_of.search(clause)
+    ):
+        claim.value, claim.band = "low", False
+
+
+def _reason(claim: Claim, sentence: Sentence, clause: str, doubt: Doubt) -> str:
+    """Why a clause cannot be taken at its word; empty where it can."""
+    kinds = {t.kind for t in sentence.tokens}
+    low = claim.value == "low"
+    if low and {"surface", "cyto"} <= kinds and doubt.lacking.search(clause):
+        return "cytoplasmic"
+    if doubt.selecting.search(clause):
+        return "panel"
+    if _supposed(sentence, clause, doubt):
+        return "hedged"
+    return "contradiction" if _undone(claim, clause, doubt) or (low and _muddled(clause, doubt)) else ""
 
 
 def unread(claims: list[Claim], text: str, doubt: Doubt) -> None:

@@ -31,6 +31,8 @@ def malignancy_of(story: Story) -> str:
             and any(c.pop == "mal" and c.value != "unk" and not c.past for c in story.claims)
             else "absent"
         )
+    if story.other_absent and not story.present and not story.other_present:
+        return "absent"
     return "present" if story.present or story.other_present else "not-stated"
 
 

@@ -24,6 +24,7 @@ def settle_state(pair: Pair, claim: Claim, sentence: Sentence, story: Story, oth
     if not values and later and (later[0].pop == "mal" or len(later) > 1):
         values = later[:1]
     values = [v for v in values if v.pop != "norm"] or values
+    values = _on_malignant(values, pair, sentence)
     states = {v.state for v in values}
     claim.intensity = _intensity(values, sentence)
     claim.clone = _clone(pair, sentence, story)
@@ -181,6 +182,14 @@ def _later(later: list[Value], values: list[Value], claim: Claim, sentence: Sent
         claim.value, claim.reason = "unk", "discordant" if {"flowm", "ihcm"} <= whole else "contradiction"
         claim.strong = True
     return True
+
+
+def _on_malignant(values: list[Value], pair: Pair, sentence: Sentence) -> list[Value]:
+    """Of "reactive B cells are CD19 positive, the lymphoma cells negative" the second value."""
+    if {v.state for v in values} != {"pos", "neg"} or not any(v.pop == "mal" for v in values):
+        return values
+    ahead = [t.kind for t in sentence.tokens[: pair.index] if t.kind in ("mal", "norm")]
+    return [v for v in values if v.pop == "mal"] if ahead[-1:] == ["norm"] else values
 
 
 def _names_clone(tokens: list[Token], index: int) -> bool:

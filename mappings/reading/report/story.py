@@ -33,6 +33,7 @@ class Story:
     claims: list[Claim] = field(default_factory=list)
     mentions: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
     present: list[tuple[int, int, bool]] = field(default_factory=list)
+    other_absent: bool = False
     other_present: list[tuple[int, int, bool]] = field(default_factory=list)
     absent: list[tuple[int, int]] = field(default_factory=list)
     carried_pop: str = ""
