@@ -7,7 +7,7 @@ from datetime import datetime
 from cds_hooks.names import CardNames
 from cds_hooks.needs import words_of
 from cds_hooks.plain import all_of, plain, sentence, upper_first
-from mappings.dates import ClinicalDate, parse_date
+from mappings.dates import ClinicalDate, before, parse_date
 from mappings.evaluation import AntigenView, Assessment, Branch, Evaluation
 from mappings.facts import (
     Antigen,
@@ -35,6 +35,7 @@ _SPECIMEN_WORDS = {
     SpecimenKind.EFFUSION: "effusion",
     SpecimenKind.UNSPECIFIED: "a specimen not described",
 }
+_PLACES_SHOWN = 3
 _METHOD_WORDS = {Method.FLOW: "flow", Method.IHC: "IHC", Method.UNSPECIFIED: ""}
 
 
@@ -67,9 +68,32 @@ def result_lines(assessment: Assessment) -> list[str]:
         elif view.state is AntigenState.UNKNOWN or not view.results:
             open_.setdefault(_why_unknown(view), []).append(view.antigen.value)
         else:
-            settled.setdefault(_place(view.results[0]), []).append(_finding(view))
+            places = _by_place(view.results)
+            for number, (place, results) in enumerate(places[:_PLACES_SHOWN]):
+                newest = number == 0 and len(places) > 1 and _later(results[0], places[1][1][0])
+                settled.setdefault(place, []).append(_finding(view, results, newest))
+            if len(places) > _PLACES_SHOWN:
+                loose.append(
+                    f"{view.antigen.value}: the same in {len(places) - _PLACES_SHOWN} more specimens."
+                )
     lines = [f"Reported on {place}: {', '.join(found)}." for place, found in settled.items()]
     return [*lines, *loose, *(f"{all_of(names)} unknown: {because}" for because, names in open_.items())]
+
+
+def _by_place(results: tuple[AntigenResult, ...]) -> list[tuple[str, list[AntigenResult]]]:
+    """Results by specimen and date, the newest first: a date or place is never lent to another result."""
+    newest_first = sorted(
+        results, key=lambda r: r.collected.first.toordinal() if r.collected else 0, reverse=True
+    )
+    places: dict[str, list[AntigenResult]] = {}
+    for result in newest_first:
+        places.setdefault(_place(result), []).append(result)
+    return list(places.items())
+
+
+def _later(one: AntigenResult, other: AntigenResult) -> bool:
+    """Whether one specimen is known to be newer than another."""
+    return bool(one.collected and other.collected and before(other.collected, one.collected))
 
 
 def _place(result: AntigenResult) -> str:
@@ -79,25 +103,29 @@ def _place(result: AntigenResult) -> str:
     return f"{specimen}, {day}"
 
 
-def _measure(results: tuple[AntigenResult, ...]) -> str:
+def _measure(results: list[AntigenResult]) -> str:
     methods = [_METHOD_WORDS[result.method] for result in results]
     parts = [" and ".join(dict.fromkeys(word for word in methods if word))]
-    newest = results[0]
-    if newest.percent:
-        parts.append(f"reported {plain(newest.percent, 20)}")
-    if newest.h_score:
-        parts.append(f"H-score {plain(newest.h_score, 20)}")
+    percent = next((result.percent for result in results if result.percent), "")
+    h_score = next((result.h_score for result in results if result.h_score), "")
+    if percent:
+        parts.append(f"reported {plain(percent, 20)}")
+    if h_score:
+        parts.append(f"H-score {plain(h_score, 20)}")
     return ", ".join(part for part in parts if part)
 
 
-def _finding(view: AntigenView) -> str:
-    measure = _measure(view.results)
+def _finding(view: AntigenView, results: list[AntigenResult], newest: bool) -> str:
+    """One antigen at one place; `newest`: it stands at other places too, and this is the last of them."""
+    measure = _measure(results)
     notes = [measure] if measure else []
-    if view.preliminary:
+    if newest:
+        notes.append("newest")
+    if view.preliminary or all(result.preliminary for result in results):
         notes.append("preliminary")
     if view.on_treatment:
         notes.append("taken on treatment")
-    if view.band:
+    if view.band or all(result.band for result in results):
         notes.append("by a local policy band, not validated")
     words = f"{view.antigen.value} {STATE_WORDS[view.state]}"
     return f"{words} ({'; '.join(notes)})" if notes else words
@@ -221,9 +249,27 @@ def monitoring_line(evaluation: Evaluation) -> str:
     )
 
 
+def _newest_entry(evaluation: Evaluation) -> ClinicalDate | None:
+    """The newest date that an entry bears: the moment of judgement closes an open period and is no entry's date."""
+    facts = evaluation.facts
+    if facts.newest is None or facts.newest.text != evaluation.as_of:
+        return facts.newest
+    moment = parse_date(evaluation.as_of)
+    dates = [
+        *(result.collected for result in facts.antigens),
+        *(event.when for event in facts.events),
+        *(infusion.last for infusion in facts.infusions),
+        *(date for therapy in facts.therapies for date in (therapy.first, therapy.last)),
+        *(fact.when for fact in facts.safety),
+    ]
+    known = [d for d in dates if d is not None and d.text != evaluation.as_of]
+    in_time = [d for d in known if moment is None or d.first <= moment.last]
+    return max(in_time, key=lambda date: date.last, default=None)
+
+
 def closing_line(evaluation: Evaluation) -> str:
     """Options not orders, the dates of the data, the region and the knowledge the card rests on."""
-    newest = evaluation.facts.newest
+    newest = _newest_entry(evaluation)
     result = f"Newest entry used {newest.display()}. " if newest else ""
     regions = " and ".join(plain(region, 8) for region in evaluation.regions)
     labels = f"Region {regions}. " if regions else ""

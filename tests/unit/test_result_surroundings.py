@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from builders import (
     Resource,
+    administration,
     category,
     codes_of,
     condition,
@@ -17,8 +18,11 @@ from builders import (
     relapsed,
     report,
     specimen,
+    stain,
     state,
 )
+
+from cds_hooks.card_lines import closing_line, result_lines
 
 DAY = "2025-09-01"
 
@@ -145,3 +149,42 @@ def test_a_denied_t_cell_lymphoma_gives_no_branch(text: str) -> None:
 def test_deauville_4_with_growth_is_suspected_progression(text: str, confirmation: str) -> None:
     made = judge(condition(clinical="active"), procedure(), pet(text))
     assert made.assessment.confirmation.value == confirmation
+
+
+def test_each_result_is_named_with_its_own_place_and_date() -> None:
+    node = observation("CD19 by flow", "Negative", when=DAY, specimen="Lymph node", id="node")
+    marrow = observation("CD19 by IHC", "Negative", when="2025-10-10", specimen="Bone marrow", id="marrow")
+    lines = result_lines(relapsed(node, marrow).assessment)
+    assert lines[:2] == [
+        "Reported on Bone marrow, collected 10 Oct 2025: CD19 negative (IHC; newest).",
+        "Reported on Lymph node, collected 01 Sep 2025: CD19 negative (flow).",
+    ]
+
+
+def test_places_of_one_day_have_no_newest_and_many_are_counted() -> None:
+    sites = ["Left axillary node", "Right axillary node", "Left inguinal node", "Spleen", "Liver"]
+    found = [
+        observation("CD19 by IHC", "Positive", when=DAY, specimen=site, id=f"s{number}")
+        for number, site in enumerate(sites)
+    ]
+    lines = result_lines(relapsed(*found).assessment)
+    assert sum(line.startswith("Reported on") for line in lines) == 3
+    assert "CD19: the same in 2 more specimens." in lines
+    assert not any("newest" in line for line in lines)
+
+
+def test_the_moment_of_judgement_is_no_entrys_date() -> None:
+    ongoing = administration(
+        "Tafasitamab", None, status="in-progress", effectivePeriod={"start": "2025-10-01"}
+    )
+    made = relapsed(stain(when=DAY), ongoing)
+    assert made.facts.newest is not None
+    assert made.facts.newest.text == made.as_of
+    assert "Newest entry used 01 Oct 2025." in closing_line(made)
+
+
+def test_a_response_told_only_in_a_note_does_not_silence_a_shown_relapse() -> None:
+    note = report("Patient is in complete remission.", when="2025-12-01", name="Clinic note", specimen=None)
+    made = relapsed(stain("Negative", when=DAY), note)
+    assert category(made) == "cd19-negative"
+    assert "response-in-note" in codes_of(made, "conflict")
