@@ -259,7 +259,9 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class PriorTherapy:
-    """A treatment that was given: drug, transplant or radiotherapy. `therapy` is a knowledge id."""
+    """A treatment that was given: drug, transplant or radiotherapy. `therapy` is a knowledge id; with `open_end` the
+    chart tells when it began but not its last dose.
+    """
 
     therapy: str
     label: str
@@ -270,6 +272,7 @@ class PriorTherapy:
     status: str
     sources: tuple[SourceRef, ...]
     administered: bool = True
+    open_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)

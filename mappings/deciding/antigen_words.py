@@ -35,10 +35,15 @@ _SITES = {
 
 
 def marks_on(antigen: Antigen, view: AntigenView, therapies: Iterable[PriorTherapy]) -> str:
-    """After rituximab or obinutuzumab a CD20 result is accepted and marked (11.10)."""
+    """The mark of a result after an antibody against CD20, or after a drug whose last dose is not told (11.10)."""
     for therapy in therapies:
-        if antigen is Antigen.CD20 and therapy.administered and "cd20-antibody" in therapy.classes:
-            for result in view.results:
-                if result.collected and therapy.last and before(therapy.last, result.collected):
-                    return f"after {therapy.label}"
+        against = antigen.value in therapy.voids and therapy.open_end
+        if not therapy.administered or not (
+            against or (antigen is Antigen.CD20 and "cd20-antibody" in therapy.classes)
+        ):
+            continue
+        for result in view.results:
+            if result.collected and therapy.last and before(therapy.last, result.collected):
+                mark = f"after {therapy.label}"
+                return f"{mark} began, its last dose is not recorded" if against else mark
     return ""

@@ -124,11 +124,9 @@ def _bare_relapse(hit: Hit, knowledge: Knowledge, vocabulary: Vocabulary, readin
     """A problem that says only "relapse after axi-cel": the disease stands in another entry (rules 11.9)."""
     resource = hit.resource
     names = " ; ".join(texts_of(resource.code))
-    if (
-        not hit.concepts
-        or not relapsed_after_car_t(names)
-        or verification_of(resource) not in ("", "confirmed")
-    ):
+    if not any(concept.kind.startswith("car-t") for concept in hit.concepts):
+        return
+    if not relapsed_after_car_t(names) or verification_of(resource) not in ("", "confirmed"):
         return
     if clinical_status_of(resource, knowledge) in ("remission", "resolved", "inactive"):
         return

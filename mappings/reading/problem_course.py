@@ -14,26 +14,25 @@ from mappings.reading.course_text import read_course
 _STATES = ("relapse", "refractory", "remission")
 
 
-@lru_cache(maxsize=4096)
 def stated_kinds(names: str) -> frozenset[str]:
     """Relapse, refractory and remission as the names state them; progression is a relapse."""
     return frozenset(kind for kind, _ in _statements(names))
 
 
-@lru_cache(maxsize=4096)
 def relapsed_after_car_t(names: str) -> bool:
     """Whether the names say that the disease is back after CAR T ("DLBCL, relapsed after CAR-T")."""
     return any(after and kind != "remission" for kind, after in _statements(names))
 
 
-def _statements(names: str) -> list[tuple[str, bool]]:
+@lru_cache(maxsize=4096)
+def _statements(names: str) -> tuple[tuple[str, bool], ...]:
     found = []
     for statement in read_course(names).statements:
         kind = "relapse" if statement.kind == "progression" else statement.kind
         if kind in _STATES and statement.certainty == "stated":
             this = statement.about == "this-disease" and statement.time == "current"
             found.append((kind, statement.after_car_t and this))
-    return found
+    return tuple(found)
 
 
 class _Categories(wire.Struct, gc=False):

@@ -246,6 +246,7 @@ def _course(run: list[_Exposure]) -> PriorTherapy:
         status=newest.hit.status,
         sources=_sources(run),
         administered=run[0].administered,
+        open_end=run[0].administered and _end_not_told(newest.hit),
     )
 
 

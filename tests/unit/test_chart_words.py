@@ -202,3 +202,5 @@ def test_a_course_without_an_end_is_marked(period: dict[str, str], status: str, 
     given = administration("blinatumomab", None, status, effectivePeriod=period)
     made = judge(condition(), procedure(), given, stain())
     assert any(r.code == "open-end" for r in made.assessment.remarks) is marked
+    cd19 = next(view for view in made.assessment.antigens if view.antigen == "CD19")
+    assert ("after blinatumomab began" in cd19.because) is marked
