@@ -207,7 +207,6 @@ def test_denied_disease_is_not_malignancy(text: str) -> None:
     [
         "DLBCL, no evidence of transformation.",
         "DLBCL: not seen before",
-        "Relapse, no doubt.",
         "Bone marrow: 80 % blasts, not previously seen.",
         "Bone marrow: 40 % involvement by diffuse large B-cell lymphoma.",
     ],

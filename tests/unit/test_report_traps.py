@@ -164,7 +164,8 @@ TRAPS = (
     ("Neoplastic cells do not express CD19 (negative, internal control positive).", "nu"),
     ("Neoplastic cells negative for CD19; internal control works.", "n"),
     (
-        "The lymphoma cells are CD19 negative, CD20 negative and CD22 negative; none of the B-lineage antigens is expressed except PAX5.",
+        "The lymphoma cells are CD19 negative, CD20 negative and CD22 negative;"
+        " none of the B-lineage antigens is expressed except PAX5.",
         "n",
     ),
     ("Loss of CD19 expression in lymphoma cells, not seen in the pre-treatment biopsy.", "nu"),

@@ -135,6 +135,11 @@ def _no_cells(tokens: list[Token], index: int, text: str, story: Story) -> bool:
     """Whether a word of disease is taken back where it stands, so that it says nothing of cells."""
     if tokens[index].kind == "mal" and _of_markers(tokens, index):
         return True
+    words = story.words.doubt.course_words
+    if tokens[index].text in words:  # "relapse" alone is a course, told by who knows whom: no cells were seen
+        named = [t for t in tokens if t.kind in ("mal", "dx", "m") and t.text not in words]
+        if not named:
+            return True
     marked = any(t.kind == "m" for t in tokens)
     return not marked and (_set_normal(tokens, index) or _denied_behind(tokens[index], text, story))
 

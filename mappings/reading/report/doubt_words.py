@@ -29,6 +29,7 @@ class Doubt:
     selecting: re.Pattern[str]
     part_of: re.Pattern[str]
     expected: re.Pattern[str]
+    course_words: frozenset[str]
     foreign: re.Pattern[str]
     denied: re.Pattern[str]
     lineage_before: frozenset[str]
@@ -73,6 +74,7 @@ def compile_doubt(lists: Mapping[str, list[str]], lineage: Mapping[str, list[str
         positivity=re.compile(_alternatives(lists["positivity"])),
         selecting=re.compile(_alternatives(lists["selecting"])),
         part_of=re.compile(_alternatives(lists["part_of"])),
+        course_words=frozenset(lists["course_words"]),
         expected=re.compile(_alternatives(lists["expected"])),
         foreign=re.compile(
             rf"(?i:{_alternatives(lists['foreign'])})|(?<![^\W_])[^\W\d_A-ZÀ-Þ]*[{letters}][^\W\d_]*"
