@@ -5,6 +5,7 @@ Sources: rules CD-2, CD-6a, 11.3, 11.9, 11.15; narratives are read by `mappings.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from mappings.facts import (
@@ -49,6 +50,9 @@ _COURSE_KINDS = {
 _WORSE = frozenset({EventKind.RELAPSE, EventKind.PROGRESSION, EventKind.REFRACTORY, EventKind.SUSPECTED})
 _BETTER = frozenset({EventKind.RESPONSE, EventKind.REMISSION, EventKind.PARTIAL_RESPONSE, EventKind.STABLE})
 _OTHER_LINEAGE = ("myeloid", "mixed")
+_NEXT_SENTENCE = re.compile(r"[.;]?\s{0,4}([^.\n]{1,200})")
+_T_CELL = re.compile(r"\bT[\s-]cell", re.IGNORECASE)
+_TAKEN_BACK = ("negated", "doubt", "history", "family")
 _RELAPSES = ("relapse", "new-episode", "progression", "refractory")
 
 
@@ -108,7 +112,7 @@ class TextReader:
                 Remark("set-aside", reason, SourceRef(hit.reference), about="report", code=code)
             )
             return
-        self._t_cell(hit, found, concept, context, into)
+        self._t_cell(hit, found, context, into)
         if self._another_malignancy(hit, found, concept, context, into):
             return
         findings: dict[Antigen, list[tuple[AntigenFinding, Passage, ReportReading]]] = {}
@@ -232,7 +236,8 @@ class TextReader:
             quote = SourceRef(hit.reference, passage.element, statement.words)
             if statement.kind in ("cns", "isolated-cns"):
                 into.cns.append(Sighting(quote, context.date, isolated=statement.kind == "isolated-cns"))
-            event = self._course_event(statement, quote, context, specimen)
+            following = _NEXT_SENTENCE.match(passage.text, statement.span[1])
+            event = self._course_event(statement, quote, context, specimen, following[1] if following else "")
             if event is None:
                 continue
             if self._is_indication(event, statement.after_car_t, passage, context):
@@ -310,22 +315,32 @@ class TextReader:
         others = any(statement.about in ("other-cancer", "family") for statement in course.statements)
         return not others or bool(course.current("no-malignancy", "response", "remission"))
 
-    def _t_cell(
-        self, hit: Hit, found: list[Passage], concept: Concept | None, context: Context, into: ReportsReading
-    ) -> None:
+    def _t_cell(self, hit: Hit, found: list[Passage], context: Context, into: ReportsReading) -> None:
         """A T-cell malignancy in a specimen: seen there, named, and neither denied nor past (rules 7)."""
         for passage in found if not context.imaging else ():
-            words = self.names.t_cell(passage.text)
-            words = words or (self._told_t_cell(passage) if concept is None else "")
-            if words and self.texts.report(passage.text, context.specimen.value).malignancy == "present":
+            told = self._told_t_cell(passage)
+            words = self.names.t_cell(passage.text) or told
+            seen = self.texts.report(passage.text, context.specimen.value).malignancy == "present"
+            if words and (seen or (told and not is_note(context, self.vocabulary))):
                 source = SourceRef(hit.reference, passage.element, words)
                 into.t_cell_malignancy.append(Sighting(source, context.date))
 
     def _told_t_cell(self, passage: Passage) -> str:
-        """The words of a T-cell malignancy told as the course, where no relapse of this disease stands beside it."""
+        """The words of a T-cell malignancy that a text tells of as new or after CAR T, or empty."""
         course = self.texts.course(passage.text)
-        told = [s for s in course.current("t-cell-malignancy") if s.certainty == "stated"]
-        return told[0].words if told and not course.current(*_RELAPSES) else ""
+        for statement in course.current("t-cell-malignancy"):
+            ahead = _T_CELL.split(statement.words, maxsplit=1)[0]
+            taken_back = any(self.vocabulary.qualifiers[name].any_in(ahead) for name in _TAKEN_BACK)
+            if statement.certainty == "stated" and not taken_back:
+                return statement.words
+        return ""
+
+    def _t_cell_alone(self, concept: Concept | None, found: list[Passage]) -> bool:
+        """Whether a report tells of a new T-cell malignancy and of no B-cell one beside it."""
+        told = [passage for passage in found if self._told_t_cell(passage)]
+        if not told or any(self.texts.course(passage.text).current(*_RELAPSES) for passage in found):
+            return False
+        return concept is None or all(self.names.denied(passage.text) for passage in told)
 
     def _another_malignancy(
         self, hit: Hit, found: list[Passage], concept: Concept | None, context: Context, into: ReportsReading
@@ -334,26 +349,35 @@ class TextReader:
         if context.imaging:
             return False
         reason = self.names.other_than_this(concept, " ; ".join(passage.text for passage in found))
-        if not reason and concept is None:
-            if any(self._told_t_cell(passage) for passage in found):
-                reason = "is of another malignancy: a T-cell malignancy"
-            elif self.vocabulary.names_other_cancer(context.specimen_text):
-                reason = "is of a specimen of another cancer"
+        if not reason and self._t_cell_alone(concept, found):
+            reason = "is of another malignancy: a T-cell malignancy"
+        if not reason and concept is None and self.vocabulary.names_other_cancer(context.specimen_text):
+            reason = "is of a specimen of another cancer"
         if not reason:
             return False
         source = SourceRef(hit.reference, found[0].element)
         into.remarks.append(Remark("set-aside", reason, source, about="report", code="other-cancer"))
         return True
 
+    def _growth_told(self, sentence: str, following: str) -> str:
+        """Growth told in the sentence of a Deauville score, or of size in the next one (11.9)."""
+        words = self.vocabulary
+        told = words.tells_growth(sentence) or words.tells_growth(following, size_only=True)
+        return "growth" if told else ""
+
     def _course_event(
-        self, statement: object, source: SourceRef, context: Context, specimen: SpecimenKind
+        self,
+        statement: object,
+        source: SourceRef,
+        context: Context,
+        specimen: SpecimenKind,
+        following: str,
     ) -> DiseaseEvent | None:
         kind = _COURSE_KINDS.get(getattr(statement, "kind", ""))
         deauville = getattr(statement, "deauville", None)
         change = getattr(statement, "change", "")
         if deauville is not None:
-            if not change and self.vocabulary.tells_growth(source.quote):
-                change = "growth"
+            change = change or self._growth_told(source.quote, following)
             kind = deauville_kind(self.vocabulary, deauville, change) or kind
         if kind is None:
             return None

@@ -136,8 +136,7 @@ class Vocabulary:
         self._organs = WordList(lexicon["organs_of_other_cancers"]["organs"])
         self._cancer_words = WordList(lexicon["organs_of_other_cancers"]["cancer"])
         self._cancers = WordList(name for name in lexicon["other_cancers"] if not self._organs.any_in(name))
-        self._growth = WordList(lexicon["growth"]["words"])
-        self._reference_organs = WordList(lexicon["growth"]["reference"])
+        self._growth = {name: WordList(words) for name, words in lexicon["growth"].items() if name != "about"}
         self.qualifiers = {name: WordList(words) for name, words in lexicon["qualifiers"].items()}
         self.now_words = WordList(lexicon["now_words"])
         # names of codes repeat, so these are memoised; texts of reports never pass through them
@@ -162,13 +161,25 @@ class Vocabulary:
         """A name without the words that only say that the specimen was taken after CAR T."""
         return _AFTER_CAR_T.sub(" ", name)
 
-    def tells_growth(self, text: str) -> bool:
-        """Whether a text tells of growth, undenied and not of uptake against a reference organ (rules 11.9)."""
-        words = self._growth.first(text)
-        if not words or self._reference_organs.any_in(text):
-            return False
-        ahead = " ".join(tokens(text)).partition(words)[0].split()[-_DENIAL_WITHIN:]
-        return not self.qualifiers["negated"].any_in(" ".join(ahead))
+    def tells_growth(self, text: str, size_only: bool = False) -> bool:
+        """Whether a text tells of growth, neither denied nor past (rules 11.9)."""
+        if self._told(self._growth["size"], text):
+            return True
+        return (
+            not size_only
+            and not self._growth["graded"].any_in(text)
+            and self._told(self._growth["uptake"], text)
+        )
+
+    def _told(self, phrases: WordList, text: str) -> bool:
+        """Whether one of the phrases stands in a text without a denial or an earlier time in the words ahead."""
+        rest = " ".join(tokens(text))
+        while found := phrases.first(rest):
+            ahead, _, rest = rest.partition(found)
+            near = " ".join(ahead.split()[-_DENIAL_WITHIN:])
+            if not self.qualifiers["negated"].any_in(near) and not self._growth["ahead"].any_in(near):
+                return True
+        return False
 
     def _plain_name(self, name: str) -> bool:
         """Whether the name of an antigen result says no more than the antigen, where and how it was looked for.

@@ -128,11 +128,27 @@ def test_a_new_t_cell_lymphoma_is_its_own_branch_and_no_relapse() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["New T-cell lymphoma after CAR T is excluded. Relapsed DLBCL.", "No new T-cell lymphoma after CAR T."],
+    [
+        "New T-cell lymphoma after CAR T is excluded. Relapsed DLBCL.",
+        "No new T-cell lymphoma after CAR T.",
+        "Rule out new T-cell lymphoma after CAR T.",
+        "History of new T-cell lymphoma after CAR T.",
+        "Differential includes T-cell lymphoma.",
+    ],
 )
 def test_a_denied_t_cell_lymphoma_gives_no_branch(text: str) -> None:
     made = judge(condition(clinical="remission"), procedure(), report(text, specimen=None))
     assert made.assessment.branch is None
+
+
+def test_a_new_t_cell_malignancy_is_told_beside_a_b_cell_disease_denied_or_back() -> None:
+    denied = report("New T-cell malignancy following axi-cel. No relapse of DLBCL.", specimen=None)
+    beside = report("Secondary T-cell malignancy after CAR T; also B-cell lymphoma relapse.", specimen=None)
+    for text, wanted in ((denied, "no-relapse"), (beside, "cd19-unknown")):
+        made = judge(condition(clinical="remission"), procedure(), text)
+        assert category(made) == wanted
+        assert made.assessment.branch is not None
+        assert made.assessment.branch.value == "t-cell-malignancy"
 
 
 @pytest.mark.parametrize(
@@ -144,6 +160,11 @@ def test_a_denied_t_cell_lymphoma_gives_no_branch(text: str) -> None:
         ("Deauville 4, increased uptake relative to liver.", "none"),
         ("Deauville 4, no increase in size.", "none"),
         ("Deauville 4, decreased uptake.", "none"),
+        ("Deauville 4. Increased size of the node.", "suspected"),
+        ("Deauville 4. No increase in size of the node.", "none"),
+        ("Deauville 4. No increase in size of the left node, the right one is larger.", "suspected"),
+        ("Deauville 4, mildly increased uptake.", "none"),
+        ("Deauville 4, stable; previously increased uptake.", "none"),
     ],
 )
 def test_deauville_4_with_growth_is_suspected_progression(text: str, confirmation: str) -> None:
