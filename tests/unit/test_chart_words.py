@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from builders import (
     ICD10CM,
@@ -19,7 +21,7 @@ from builders import (
 from mappings.facts import CarTInfusion
 
 
-def infusions(name: str, **elements: object) -> tuple[CarTInfusion, ...]:
+def infusions(name: str, **elements: Any) -> tuple[CarTInfusion, ...]:
     return judge(condition(), condition(name, "active", id="x", **elements)).facts.infusions
 
 
