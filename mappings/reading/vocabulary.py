@@ -21,6 +21,7 @@ _AFTER_CAR_T = re.compile(
     r"\bpost[\s-]CAR[\s-]?T[\s-](?=(?:biopsy|relapse|specimen|tissue)\b)", re.IGNORECASE
 )
 _DENIAL_WITHIN = 4
+_GROWTH_WITHIN = 600
 
 
 def tokens(text: str) -> list[str]:
@@ -173,7 +174,7 @@ class Vocabulary:
 
     def _told(self, phrases: WordList, text: str) -> bool:
         """Whether one of the phrases stands in a text without a denial or an earlier time in the words ahead."""
-        rest = " ".join(tokens(text))
+        rest = " ".join(tokens(text[:_GROWTH_WITHIN]))
         while found := phrases.first(rest):
             ahead, _, rest = rest.partition(found)
             near = " ".join(ahead.split()[-_DENIAL_WITHIN:])
