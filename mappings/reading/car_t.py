@@ -13,11 +13,12 @@ from mappings.dates import ClinicalDate
 from mappings.facts import CarTInfusion, CarTKnowledge, Remark, SourceRef
 from mappings.loading import Concept
 from mappings.reading import when
+from mappings.reading.car_t_act import act_of, says_infused
 from mappings.reading.car_t_problem import HISTORY, INFUSION, NOT_INFUSION, PRODUCT, TARGET, read_problem
 from mappings.reading.chart import Chart, Hit
 from mappings.reading.disease import verification_of
-from mappings.reading.recognise import Recogniser, label_of, texts_of, words_of
-from mappings.reading.vocabulary import CarTWords, Vocabulary
+from mappings.reading.recognise import Recogniser, label_of, texts_of
+from mappings.reading.vocabulary import Vocabulary
 
 _NOTHING_HAPPENED = frozenset(
     {"not-done", "entered-in-error", "cancelled", "preparation", "draft", "not-taken", "intended"}
@@ -93,7 +94,7 @@ def _read(hit: Hit, recogniser: Recogniser, vocabulary: Vocabulary) -> _Document
         return _history(hit, source, recogniser, vocabulary)
     if kind not in _GIVEN:
         return None
-    if hit.of(NOT_INFUSION):
+    if hit.of(NOT_INFUSION) and not _named_beside(hit, recogniser, vocabulary):
         reason = "is collection, handling, planning or referral, not an infusion"
         return Remark("set-aside", reason, source, about="car-t", code="not-infusion")
     if hit.status in _NOTHING_HAPPENED:
@@ -111,43 +112,13 @@ def _read(hit: Hit, recogniser: Recogniser, vocabulary: Vocabulary) -> _Document
         return _document(hit, source, None, None, targets, history=True)
     if kind != "Procedure":
         return _document(hit, source, when.given(resource), when.last_given(resource), targets)
-    act = _act(hit, recogniser, vocabulary)
+    act = act_of(hit, recogniser, vocabulary)
     if act == "another":
         reason = "names CAR T, but is another act than the infusion"
         return Remark("set-aside", reason, source, about="car-t", code="not-infusion")
     if act == "look-back":
         return _document(hit, source, None, None, targets, history=True)
     return _document(hit, source, when.performed(resource), _procedure_end(hit), targets)
-
-
-def _act(hit: Hit, recogniser: Recogniser, vocabulary: Vocabulary) -> str:
-    """Whether a procedure is the infusion itself, a look back at one, or another act that names it (EN-1, H-27).
-
-    A verified code says it; a text that merely names the product says it only where no other act is named.
-    """
-    if any(c.kind in (PRODUCT, TARGET, INFUSION) for c in recogniser.coded(hit.resource.code)):
-        return "infusion"
-    words = vocabulary.car_t
-    parts = [_around(name, recogniser, words) for name in texts_of(hit.resource.code)]
-    if any(words.look_back.any_in(ahead) for ahead, _ in parts):
-        return "look-back"
-    if any(words.another_act.any_in(ahead) or words.another_act.any_in(behind) for ahead, behind in parts):
-        return "another"
-    return "infusion"
-
-
-def _around(name: str, recogniser: Recogniser, words: CarTWords) -> tuple[str, str]:
-    """The words before a name first speaks of CAR T, and those behind it up to a word such as "after"."""
-    said = words_of(name)
-    spans = [(a, b) for a, b, c in recogniser.phrases.find(name) if c.kind in (PRODUCT, TARGET, INFUSION)]
-    if spans:
-        start, end = min(a for a, _ in spans), min(b for _, b in spans)
-    else:
-        ends = [n + 1 for n in range(len(said)) if words.cells.any_in(" ".join(said[: n + 1]))]
-        start = end = ends[0] if ends else len(said)
-    behind = said[end:]
-    cut = next((n for n, word in enumerate(behind) if words.look_back.any_in(word)), len(behind))
-    return " ".join(said[:start]), " ".join(behind[:cut])
 
 
 def _procedure_end(hit: Hit) -> ClinicalDate | None:
@@ -177,6 +148,14 @@ def _history(
     onset = when.date_at(resource.onsetDateTime) if by_code or said.alone else None
     named_by = tuple(dict.fromkeys((*coded, *(mention.concept for mention in said.given))))
     return _document(hit, source, said.date or onset, None, said.targets, True, named_by)
+
+
+def _named_beside(hit: Hit, recogniser: Recogniser, vocabulary: Vocabulary) -> bool:
+    """Whether only words beside the infusion itself name a collection or a plan: "infusion post leukapheresis"."""
+    code = hit.resource.code
+    if any(concept.kind == NOT_INFUSION for concept in recogniser.coded(code)):
+        return False
+    return any(says_infused(name, recogniser, vocabulary.car_t) for name in texts_of(code))
 
 
 def disagreeing_targets(products: tuple[Concept, ...]) -> bool:

@@ -85,12 +85,17 @@ class CarTWords:
         self.infusion = WordList(lexicon["infusion"])
         self.another_act = WordList(lexicon["another_act"])
         self.look_back = WordList(lexicon["look_back"])
+        self._joining = frozenset(lexicon["joining"])
         self.problem = ProblemWords(lexicon["problem"])
         names = "|".join(
             re.escape(name.lower()) for name in sorted(lexicon["targets"], key=len, reverse=True)
         )
         spaced = names.replace("cd", r"cd[\s-]?")
         self._targets = re.compile(rf"(?<![a-z0-9])(?:anti-?)?({spaced})(?=$|[^0-9a-z]|car|x)")
+
+    def joins_on(self, words: list[str]) -> bool:
+        """Whether nothing follows, or a word that starts another phrase ("with", "post", "day")."""
+        return not words or words[0] in self._joining or words[0].isdigit()
 
     def targets(self, text: str) -> tuple[str, ...]:
         """Targets that a text names, as CD19, BCMA and the like."""
