@@ -7,6 +7,7 @@ from mappings.reading.report.story import CHOICE, Sentence
 from mappings.reading.report.tokens import Token
 from mappings.reading.report.words import Words
 
+_HEADING = 40
 _LONGEST = 160  # keeps work per sentence bounded, so that reading stays linear
 
 
@@ -22,7 +23,11 @@ def sentences_of(tokens: list[Token], lines: list[Line], text: str, words: Words
             place = lines[line]
             out.append(
                 Sentence(
-                    current, place.section, line, first, text[place.start : place.start + 1] in (" ", "\t")
+                    current,
+                    _section(current[0].start, place.section, text, words),
+                    line,
+                    first,
+                    text[place.start : place.start + 1] in (" ", "\t"),
                 )
             )
             first = False
@@ -52,6 +57,13 @@ def sentences_of(tokens: list[Token], lines: list[Line], text: str, words: Words
     if lines:
         close(at)
     return out
+
+
+def _section(start: int, section: str, text: str, words: Words) -> str:
+    """The section of a sentence: a heading of history within a line ("... Clinical info: DLBCL.") holds for it alone."""
+    head, colon, _ = text[start : start + _HEADING].partition(":")
+    kind = words.headings.get(" ".join(head.lower().split()), "") if colon else ""
+    return kind if kind == "history" else section
 
 
 def _stops(tokens: list[Token], index: int, text: str, words: Words) -> bool:

@@ -204,6 +204,8 @@ def _rows(
             return
         wanted = list(range(1, len(columns)))
     numeric = mostly_numbers(block[top:])
+    head = block[top - 1][1] if top else ""
+    tabbed = not barred and head.count("\t") == len(columns) - 1 and "\t\t" not in head
     for offset, line, cells in block[top:]:
         number = marker_of(cells[0])
         if not number:
@@ -215,6 +217,8 @@ def _rows(
         placed: dict[int, Cell] = {}
         for at, cell in enumerate(cells[1:], 1):
             spot = at if barred else place_of(cell, offset, columns)
+            if tabbed and line.count("\t") < len(columns):
+                spot = line[: cell.start - offset].count("\t")
             if spot < len(columns):
                 placed[spot] = (
                     cell
