@@ -88,6 +88,9 @@ def marker_of(cell: Cell) -> str:
 def column_of(cell: Cell, words: Words) -> Column:
     lowered = " ".join(cell.text.lower().strip(" :.").split())
     column = Column(words.table.get(lowered, ""), cell.start, cell.end, text=lowered)
+    padded = f" {re.sub(r'[()/,]', ' ', lowered)} "
+    if any(role == "other" and " " in name and f" {name} " in padded for name, role in words.table.items()):
+        column.role = "other"
     named = _MONTHS.search(lowered)
     date = named or _DATE.search(lowered)
     if named:

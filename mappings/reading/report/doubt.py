@@ -16,7 +16,9 @@ def weigh(claims: list[Claim], sentence: Sentence, text: str, doubt: Doubt) -> N
     if any(t.kind == "box" for t in sentence.tokens):
         return
     for claim in claims:
-        if claim.value in ("pos", "neg", "low"):
+        if claim.value == "pos" and doubt.answers.match(text[claim.end : claim.end + 16].lower()):
+            claim.value, claim.reason = "unk", "contradiction"
+        elif claim.value in ("pos", "neg", "low"):
             _weigh(claim, sentence, doubt.harmless.sub(" ", _clause(claim, sentence.tokens, text)), doubt)
 
 
@@ -40,6 +42,8 @@ def _reason(claim: Claim, sentence: Sentence, clause: str, doubt: Doubt) -> str:
         return "cytoplasmic"
     if doubt.selecting.search(clause):
         return "panel"
+    if claim.band and claim.value in ("neg", "low") and "whole" in kinds:
+        return "share-of-all-cells"
     if _supposed(sentence, clause, doubt):
         return "hedged"
     return "contradiction" if _undone(claim, clause, doubt) or (low and _muddled(clause, doubt)) else ""

@@ -21,6 +21,7 @@ class Doubt:
     most: re.Pattern[str]
     nothing: re.Pattern[str]
     answered: re.Pattern[str]
+    answers: re.Pattern[str]
     supposed: re.Pattern[str]
     infused: re.Pattern[str]
     affirming: re.Pattern[str]
@@ -65,6 +66,7 @@ def compile_doubt(lists: Mapping[str, list[str]], lineage: Mapping[str, list[str
         answered=re.compile(
             rf"{_alternatives(lists['lacking'] + lists['showing'])}\s?[:=?]\s?(?:{answers})\s*$"
         ),
+        answers=re.compile(rf"\s?=\s?(?:{answers})(?![^\W_])"),
         supposed=re.compile(_alternatives(lists["supposed"])),
         infused=re.compile(
             rf"^\W*(?:the )?{_alternatives(lists['infused'])}\s+{_alternatives(lists['verbs'])}"

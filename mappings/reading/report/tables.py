@@ -205,7 +205,8 @@ def _rows(
         wanted = list(range(1, len(columns)))
     numeric = mostly_numbers(block[top:])
     head = block[top - 1][1] if top else ""
-    tabbed = not barred and head.count("\t") == len(columns) - 1 and "\t\t" not in head
+    tabs = head.count("\t")  # the empty first cell of a head may be lost
+    tabbed = not barred and tabs > 0 and len(columns) - 1 - tabs in (0, 1) and "\t\t" not in head
     for offset, line, cells in block[top:]:
         number = marker_of(cells[0])
         if not number:
