@@ -58,11 +58,15 @@ def phrase_words(phrase: str) -> tuple[str, ...]:
 
 
 @cache
-def packaged_lexicon() -> CourseLexicon:
-    """The word lists that ship with the product."""
+def _packaged_lists() -> dict[str, Any]:
     folder = files("mappings.knowledge") / "lexicon"
-    names = (*LANGUAGES, OTHER)
-    return build_lexicon({name: json.loads((folder / f"{name}.json").read_text("utf-8")) for name in names})
+    return {name: json.loads((folder / f"{name}.json").read_text("utf-8")) for name in (*LANGUAGES, OTHER)}
+
+
+@cache
+def packaged_lexicon() -> CourseLexicon:
+    """The word lists that ship with the product, built once however they are asked for."""
+    return build_lexicon(_packaged_lists())
 
 
 _BUILT: dict[int, tuple[object, CourseLexicon]] = {}
@@ -76,7 +80,8 @@ def lexicon_from(given: Mapping[str, Any] | None) -> CourseLexicon:
     if kept is None or kept[0] is not given:
         if len(_BUILT) > 8:
             _BUILT.clear()
-        kept = _BUILT[id(given)] = (given, build_lexicon(given))
+        shipped = all(given.get(name) == lists for name, lists in _packaged_lists().items())
+        kept = _BUILT[id(given)] = (given, packaged_lexicon() if shipped else build_lexicon(given))
     return kept[1]
 
 
