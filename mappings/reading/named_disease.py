@@ -18,6 +18,9 @@ _NAME_WITHIN = 8_000
 _DENIAL_WITHIN = 5  # words before a name in which a denial still speaks of it
 
 
+_PAST = frozenset({"remission"})
+
+
 @dataclass(frozen=True, slots=True)
 class DiseaseNames:
     """Reads names of malignancies in text. `has_all`: acute lymphoblastic leukaemia is on the problem list, so that
@@ -37,6 +40,8 @@ class DiseaseNames:
         """The words of a switch of lineage, or of a myeloid or mixed leukaemia, named without denial (CD-10)."""
         words = words_of(text[:_NAME_WITHIN])
         for start, end, concept in self._find(text):
+            if _PAST & set(words[start:end]):
+                continue  # "AML in remission" is no switch of this leukaemia
             in_leukaemia = self.has_all and concept.attributes.get("acute_leukaemia")
             if (concept.kind == "lineage-switch" or in_leukaemia) and not self._taken_back(words, start, end):
                 return " ".join(words[start:end])
