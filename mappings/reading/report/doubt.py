@@ -42,7 +42,8 @@ def _reason(claim: Claim, sentence: Sentence, clause: str, doubt: Doubt) -> str:
         return "cytoplasmic"
     if doubt.selecting.search(clause):
         return "panel"
-    if claim.band and claim.value in ("neg", "low") and "whole" in kinds:
+    share = any(t.kind == "whole" and t.start >= claim.end for t in sentence.tokens)
+    if claim.band and claim.value in ("neg", "low") and share:
         return "share-of-all-cells"
     if _supposed(sentence, clause, doubt):
         return "hedged"
