@@ -222,7 +222,7 @@ def test_hostile_markup_takes_linear_time(content_type: str, unit: str) -> None:
             best = min(best, time.process_time() - begun)
         return best
 
-    # A ratio: eight times the text, where quadratic work would be sixty-four times; other work disturbs one turn, not three.
+    # Eight times the text; quadratic work would be sixty-four times. Other work disturbs one turn, not three.
     assert any(seconds(80_000) <= 24 * seconds(10_000) + 0.05 for _ in range(3))
 
 
