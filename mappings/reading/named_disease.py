@@ -50,7 +50,8 @@ class DiseaseNames:
     def denied(self, text: str) -> bool:
         """Whether every malignancy a text names is denied, asked for only, or of a relative."""
         words = words_of(text[:_NAME_WITHIN])
-        named = [(start, end) for start, end, c in self._find(text) if c.kind == "diagnosis"]
+        kinds = ("diagnosis", "t-cell-malignancy-after-car-t")
+        named = [(start, end) for start, end, c in self._find(text) if c.kind in kinds]
         return bool(named) and all(self._taken_back(words, start, end) for start, end in named)
 
     def t_cell(self, text: str) -> str:
@@ -93,6 +94,8 @@ class DiseaseNames:
             return True
         nearer = " ".join(words[max(0, start - 3) : start])
         behind = " ".join(words[end : end + 3])
+        if qualifiers["family"].any_in(behind):
+            return True
         return self.vocabulary.not_stated_ahead.any_in(nearer) or self.vocabulary.not_stated_behind.any_in(
             behind
         )

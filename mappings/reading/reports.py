@@ -330,7 +330,9 @@ class TextReader:
         course = self.texts.course(passage.text)
         for statement in course.current("t-cell-malignancy"):
             ahead = _T_CELL.split(statement.words, maxsplit=1)[0]
-            taken_back = any(self.vocabulary.qualifiers[name].any_in(ahead) for name in _TAKEN_BACK)
+            qualifiers = self.vocabulary.qualifiers
+            taken_back = any(qualifiers[name].any_in(ahead) for name in _TAKEN_BACK)
+            taken_back = taken_back or qualifiers["family"].any_in(statement.words)
             if statement.certainty == "stated" and not taken_back:
                 return statement.words
         return ""
