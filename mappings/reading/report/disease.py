@@ -141,7 +141,15 @@ def _no_cells(tokens: list[Token], index: int, text: str, story: Story) -> bool:
         if not named:
             return True
     marked = any(t.kind == "m" for t in tokens)
+    if not marked and _only_bounded(tokens, index):
+        return True
     return not marked and (_set_normal(tokens, index) or _denied_behind(tokens[index], text, story))
+
+
+def _only_bounded(tokens: list[Token], index: int) -> bool:
+    """ "Blasts <5 %": an upper bound does not say that any were there."""
+    near = tokens[max(0, index - 1) : index] + tokens[index + 1 : index + 3]
+    return any(t.kind == "pct" and t.text.startswith("<") for t in near)
 
 
 def _set_normal(tokens: list[Token], index: int) -> bool:
