@@ -103,7 +103,10 @@ def _block(
     head = block[top - 1][2]
     columns = [column_of(c, words) for c in head]
     barred = "|" in block[top - 1][1]
-    if (not barred and len(head) == len(block[top][2]) - 1) or (
+    lost = barred and len(head) == len(block[top][2]) - 1 and _opens_empty(block[top - 1][1], block[top][1])
+    if lost:
+        columns.insert(0, Column("marker", 0, 0))
+    elif (not barred and len(head) == len(block[top][2]) - 1) or (
         not barred and head[0].start - block[top - 1][0] >= block[top][2][0].end - block[top][0]
     ):
         columns.insert(0, Column("marker", block[top][2][0].start - block[top][0], 0))
@@ -118,7 +121,13 @@ def _block(
     for column in columns[1:]:
         column.start -= block[top - 1][0]
         column.end -= block[top - 1][0]
-    _rows(block, top, columns, barred and len(head) == len(block[top][2]), words, legend, out, text)
+    aligned = lost or (barred and len(head) == len(block[top][2]))
+    _rows(block, top, columns, aligned, words, legend, out, text)
+
+
+def _opens_empty(head: str, row: str) -> bool:
+    """Whether the first cell of a head is empty, above rows whose first cell holds the marker."""
+    return head.lstrip().startswith("|") and not row.lstrip().startswith("|")
 
 
 def _marker_first(block: list[tuple[int, str, list[Cell]]]) -> list[tuple[int, str, list[Cell]]]:
