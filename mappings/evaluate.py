@@ -39,7 +39,7 @@ _ASSESSED = frozenset({"antigen", "course", "car-t", "diagnosis", "report", "mon
 
 
 @lru_cache(maxsize=4)
-def reader_for(knowledge_digest: str, knowledge: _Same[Knowledge]) -> ChartReader:  # type: ignore[type-arg]
+def _reader(knowledge: _Same) -> ChartReader:
     """One reader per knowledge, so that recognition is memoised across charts."""
     return ChartReader.of(knowledge.value)
 
@@ -70,7 +70,7 @@ def evaluate(
     `as_of` needs a zone. Reading never raises on a chart; what could not be read is in the assessment.
     """
     moment = _clinical_moment(as_of)
-    reader = reader_for(knowledge.digest, _Same(knowledge))
+    reader = _reader(_Same(knowledge))
     facts, chart = reader.read(decoded, patient_id, moment)
     assessment = assess(facts, knowledge, moment)
     if assessment.category not in SILENT or assessment.branch is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cds_hooks import card_lines as lines
 from cds_hooks.names import card_names
 from cds_hooks.remark_words import remark_sentence
+from mappings.deciding.options_plan import NOT_SEEN
 from mappings.evaluation import Evaluation, OptionMatch, RelapseCategory, Route
 from mappings.facts import Remark
 from smart_app.figures import boxed_lines, citation_line, leading_figures
@@ -163,9 +164,13 @@ def _option(rows: list[str], match: OptionMatch, evaluation: Evaluation, knowled
     for line in leading_figures(match, knowledge):
         rows += _wrap(line, "    ", "      ")
     # antigen checks carry words without chart values; an unseen check carries "not seen"
-    held = [check for check in match.checks if check.values or check.value not in ("", "not seen")]
-    seen = [f"{_check_label(check.fact, knowledge)}: {check.value}" for check in held]
-    missing = [_check_label(check.fact, knowledge) for check in match.checks if check not in held]
+    seen, missing = [], []
+    for check in match.checks:
+        label = _check_label(check.fact, knowledge)
+        if check.values or check.value not in ("", NOT_SEEN):
+            seen.append(f"{label}: {check.value}")
+        else:
+            missing.append(label)
     checks = [f"On record: {'; '.join(seen)}."] if seen else []
     checks += [f"Check first, not seen: {', '.join(missing)}."] if missing else []
     rows += _wrap(" ".join(checks), "    ", "    ") if checks else []

@@ -31,7 +31,6 @@ from mappings.facts import (
     SpecimenKind,
 )
 
-_against_therapy = against_therapy
 _SITE_WORD = re.compile(r"[^\W\d_]{3,}")
 _NO_SITE = frozenset(
     {
@@ -138,7 +137,7 @@ def _weigh(
     for therapy in facts.therapies:
         if antigen.value not in therapy.voids or not therapy.administered:
             continue
-        verdict = _against_therapy(result, therapy)
+        verdict = against_therapy(result, therapy)
         if verdict == "before":
             weighed.voided.append((result, therapy.label))
             weighed.remarks.append(_aside(result, f"was collected before {therapy.label}", "before-therapy"))

@@ -43,6 +43,10 @@ class _Envelope(Struct):
 def decode_request(body: bytes) -> Decoded:
     """Decodes a CDS Hooks request; raises `BadBody` only where the envelope itself is unusable."""
     check_body(body)
+    return _decode_checked(body)
+
+
+def _decode_checked(body: bytes) -> Decoded:
     try:
         request = decoder(HookRequest).decode(body)
     except _FAULTS:
@@ -237,7 +241,7 @@ def decode_chart(body: bytes) -> Decoded:
     except _FAULTS as error:
         raise BadBody("not-json", "the file is not JSON") from error
     if head.hook is not None or head.prefetch:
-        return decode_request(body)
+        return _decode_checked(body)
     decoded = Decoded()
     resource = decode_tolerantly(body, "chart", decoded)
     if resource is None or not resource.resourceType:

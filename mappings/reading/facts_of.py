@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mappings.dates import ClinicalDate
-from mappings.facts import AntigenState, Facts, PatientFacts, Remark, Sighting, SourceRef
+from mappings.facts import AntigenState, DiseaseEvent, Facts, PatientFacts, Remark, Sighting, SourceRef
 from mappings.loading import Knowledge
 from mappings.reading import when, wire
 from mappings.reading.antigens import AntigenReading, Reader, cells_event
@@ -98,7 +98,9 @@ class ChartReader:
         )
         return _without_future(facts, as_of)
 
-    def _results(self, chart: Chart, has_all: bool) -> tuple[AntigenReading, ReportsReading, list]:  # type: ignore[type-arg]
+    def _results(
+        self, chart: Chart, has_all: bool
+    ) -> tuple[AntigenReading, ReportsReading, list[DiseaseEvent]]:
         surroundings = Surroundings(chart, self.vocabulary)
         coded = Reader(self.knowledge, self.recogniser, self.vocabulary, surroundings, self.texts)
         status = FindingReader(self.knowledge, self.recogniser, self.vocabulary, surroundings, self.texts)

@@ -13,8 +13,8 @@ from mappings.reading import wire
 from mappings.reading.chart import Hit, reference_key
 from mappings.reading.components import values_text
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
+from mappings.reading.course_events import deauville_kind
 from mappings.reading.recognise import Recogniser, texts_of
-from mappings.reading.reports import deauville_kind
 from mappings.reading.texts import Texts
 from mappings.reading.values import number_of, of_resource, polarity
 from mappings.reading.vocabulary import Vocabulary

@@ -18,6 +18,8 @@ _NAME_WITHIN = 8_000
 _DENIAL_WITHIN = 5  # words before a name in which a denial still speaks of it
 
 
+TAKEN_BACK = ("negated", "doubt", "history", "family")
+"""Qualifiers ahead of a name that take it back."""
 _PAST = frozenset({"remission"})
 
 
@@ -88,7 +90,7 @@ class DiseaseNames:
         """Whether a name is denied, doubted, past or of a relative by the words beside it."""
         ahead = " ".join(words[max(0, start - _DENIAL_WITHIN) : start])
         qualifiers = self.vocabulary.qualifiers
-        if any(qualifiers[name].any_in(ahead) for name in ("negated", "doubt", "history", "family")):
+        if any(qualifiers[name].any_in(ahead) for name in TAKEN_BACK):
             return True
         if qualifiers["negated"].first(" ".join(words[end : end + 2])) in _DENIED_BEHIND:
             return True

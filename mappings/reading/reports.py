@@ -26,46 +26,24 @@ from mappings.loading import Concept
 from mappings.reading.antigens import TUMOUR_SPECIMENS
 from mappings.reading.chart import Hit
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else, not_this_tumour
-from mappings.reading.named_disease import DiseaseNames, reported_diagnosis
+from mappings.reading.course_events import WORSE, course_event
+from mappings.reading.named_disease import TAKEN_BACK, DiseaseNames, reported_diagnosis
 from mappings.reading.narrative import Passage, passages
 from mappings.reading.notes import as_collected, is_note, specimen_of, states_the_indication
 from mappings.reading.report import AntigenFinding, ReportReading
 from mappings.reading.texts import Texts
 from mappings.reading.vocabulary import Vocabulary
 
-_COURSE_KINDS = {
-    "relapse": EventKind.RELAPSE,
-    "new-episode": EventKind.RELAPSE,
-    "progression": EventKind.PROGRESSION,
-    "refractory": EventKind.REFRACTORY,
-    "partial-response": EventKind.PARTIAL_RESPONSE,
-    "response": EventKind.RESPONSE,
-    "remission": EventKind.REMISSION,
-    "stable": EventKind.STABLE,
-    "undetermined": EventKind.UNDETERMINED,
-    "no-malignancy": EventKind.NO_MALIGNANCY,
-}
-
-
-_WORSE = frozenset({EventKind.RELAPSE, EventKind.PROGRESSION, EventKind.REFRACTORY, EventKind.SUSPECTED})
 _BETTER = frozenset({EventKind.RESPONSE, EventKind.REMISSION, EventKind.PARTIAL_RESPONSE, EventKind.STABLE})
 _OTHER_LINEAGE = ("myeloid", "mixed")
-_NEXT_SENTENCE = re.compile(r"[.;]?\s{0,4}([^.\n]{1,200})")
 _T_CELL = re.compile(r"\bT[\s-]cell", re.IGNORECASE)
-_TAKEN_BACK = ("negated", "doubt", "history", "family")
 _RELAPSES = ("relapse", "new-episode", "progression", "refractory")
-
-
-def deauville_kind(vocabulary: Vocabulary, score: int, change: str) -> EventKind | None:
-    """What a Deauville score says of the course (rules EN-2, 11.9)."""
-    said = vocabulary.deauville(score, change)
-    return EventKind(said) if said else None
 
 
 def _keep_the_worst(hit: Hit, into: ReportsReading) -> None:
     """A report that tells of active disease anywhere is no response, whatever it says of one lesion (11.9)."""
     own = [e for e in into.events if e.source.reference == hit.reference]
-    if any(e.kind in _WORSE for e in own):
+    if any(e.kind in WORSE for e in own):
         into.events = [e for e in into.events if e.source.reference != hit.reference or e.kind not in _BETTER]
 
 
@@ -236,8 +214,7 @@ class TextReader:
             quote = SourceRef(hit.reference, passage.element, statement.words)
             if statement.kind in ("cns", "isolated-cns"):
                 into.cns.append(Sighting(quote, context.date, isolated=statement.kind == "isolated-cns"))
-            following = _NEXT_SENTENCE.match(passage.text, statement.span[1])
-            event = self._course_event(statement, quote, context, specimen, following[1] if following else "")
+            event = course_event(statement, quote, passage.text, context, specimen, self.vocabulary)
             if event is None:
                 continue
             if self._is_indication(event, statement.after_car_t, passage, context):
@@ -331,7 +308,7 @@ class TextReader:
         for statement in course.current("t-cell-malignancy"):
             ahead = _T_CELL.split(statement.words, maxsplit=1)[0]
             qualifiers = self.vocabulary.qualifiers
-            taken_back = any(qualifiers[name].any_in(ahead) for name in _TAKEN_BACK)
+            taken_back = any(qualifiers[name].any_in(ahead) for name in TAKEN_BACK)
             taken_back = taken_back or qualifiers["family"].any_in(statement.words)
             if statement.certainty == "stated" and not taken_back:
                 return statement.words
@@ -360,48 +337,3 @@ class TextReader:
         source = SourceRef(hit.reference, found[0].element)
         into.remarks.append(Remark("set-aside", reason, source, about="report", code="other-cancer"))
         return True
-
-    def _growth_told(self, sentence: str, following: str) -> str:
-        """Growth told in the sentence of a Deauville score, or of size in the next one (11.9)."""
-        words = self.vocabulary
-        told = words.tells_growth(sentence) or words.tells_growth(following, size_only=True)
-        return "growth" if told else ""
-
-    def _course_event(
-        self,
-        statement: object,
-        source: SourceRef,
-        context: Context,
-        specimen: SpecimenKind,
-        following: str,
-    ) -> DiseaseEvent | None:
-        kind = _COURSE_KINDS.get(getattr(statement, "kind", ""))
-        deauville = getattr(statement, "deauville", None)
-        change = getattr(statement, "change", "")
-        if deauville is not None:
-            change = change or self._growth_told(source.quote, following)
-            kind = deauville_kind(self.vocabulary, deauville, change) or kind
-        if kind is None:
-            return None
-        suspected = getattr(statement, "certainty", "") == "suspected" or kind is EventKind.SUSPECTED
-        if kind is EventKind.NO_MALIGNANCY and context.imaging:
-            kind = EventKind.RESPONSE
-        if suspected and kind not in (
-            EventKind.RELAPSE,
-            EventKind.PROGRESSION,
-            EventKind.REFRACTORY,
-            EventKind.SUSPECTED,
-        ):
-            return None  # a suspected response or absence says nothing
-        return DiseaseEvent(
-            kind=EventKind.SUSPECTED if suspected else kind,
-            certainty=Certainty.SUSPECTED if suspected else Certainty.STATED,
-            when=None if context.date_is_bound else context.date,
-            source=source,
-            site=specimen.value,
-            words=source.quote,
-            new_episode=getattr(statement, "kind", "") == "new-episode",
-            imaging=context.imaging,
-            accession=context.accession or source.reference,
-            in_note=not context.imaging and not context.pathology and specimen is SpecimenKind.UNSPECIFIED,
-        )

@@ -103,7 +103,7 @@ def test_h18_a_later_cd19_drug_voids_a_result(
 ) -> None:
     chart = (stain("Positive"), administration(drug, given))
     assert state(relapsed(*chart)) == "unknown"
-    monkeypatch.setattr("mappings.deciding.antigen_state._against_therapy", lambda *_: "after")
+    monkeypatch.setattr("mappings.deciding.antigen_state.against_therapy", lambda *_: "after")
     assert state(relapsed(*chart)) == "positive"
 
 
