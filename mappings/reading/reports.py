@@ -90,12 +90,13 @@ class TextReader:
                 Remark("set-aside", reason, SourceRef(hit.reference), about="report", code=code)
             )
             return
+        for passage in found:  # one specimen: the day one text gives holds for what all of them say
+            context = as_collected(context, passage.text)
         self._t_cell(hit, found, context, into)
         if self._another_malignancy(hit, found, concept, context, into):
             return
         findings: dict[Antigen, list[tuple[AntigenFinding, Passage, ReportReading]]] = {}
         for passage in found:
-            context = as_collected(context, passage.text)
             reading = self.texts.report(passage.text, context.specimen.value, context.method.value)
             for antigen, finding in reading.findings.items():
                 if finding is not None and (hit.reference, antigen) not in known:

@@ -209,3 +209,16 @@ def test_a_response_told_only_in_a_note_does_not_silence_a_shown_relapse() -> No
     made = relapsed(stain("Negative", when=DAY), note)
     assert category(made) == "cd19-negative"
     assert "response-in-note" in codes_of(made, "conflict")
+
+
+def test_a_day_of_collection_before_the_infusion_holds_for_every_text_of_its_report() -> None:
+    made = relapsed(
+        report(
+            "Lymph node: diffuse large B-cell lymphoma, lymphoma cells CD19 positive.",
+            when=DAY,
+            specimen="Lymph node",
+            note=[{"text": "Date of collection: 2024-11-03"}],
+        )
+    )
+    assert state(made) == "unknown"
+    assert made.assessment.confirmation.value != "confirmed"
