@@ -1,1 +1,1 @@
-"""The link to an EHR: registrations, keys, FHIR reads, trust of issuers and servers."""
+"""The link to an EHR: site registrations, keys, trust of issuers and servers, FHIR reads."""
