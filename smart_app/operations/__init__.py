@@ -1,0 +1,1 @@
+"""What keeps the service running and watched: figures, limits, draining, readiness, its own description."""
