@@ -48,26 +48,30 @@ OVERRIDE_REASONS: tuple[dict[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The words of one card; `kind` is a closed label for counting."""
+    """The words of one card; `kind` is a closed label for counting, `suggests`: a test may be offered on it."""
 
     kind: str
     summary: str
     detail: str
     indicator: str = "info"
+    suggests: bool = False
 
 
-def build_cards(evaluation: Evaluation, names: CardNames) -> tuple[Card, ...]:
-    """The cards this evaluation calls for; empty is the normal case (hazard H-43)."""
+def build_cards(evaluation: Evaluation, names: CardNames, notes: tuple[str, ...] = ()) -> tuple[Card, ...]:
+    """The cards this evaluation calls for; empty is the normal case (hazard H-43).
+
+    `notes` are sentences of ours about how the chart was read, said beside what was not seen.
+    """
     assessment = evaluation.assessment
     if assessment.category is RelapseCategory.DECEASED:
         return ()
     cards = []
     if assessment.branch is Branch.T_CELL_MALIGNANCY:
-        cards.append(_t_cell_card(evaluation, names))
+        cards.append(_t_cell_card(evaluation, names, notes))
     if assessment.category is RelapseCategory.INSUFFICIENT_DATA:
-        cards.append(_gap_card(evaluation, names))
+        cards.append(_gap_card(evaluation, names, notes))
     elif assessment.category not in SILENT:
-        cards.append(_relapse_card(evaluation, names))
+        cards.append(_relapse_card(evaluation, names, notes))
     return tuple(cards[:MAX_CARDS])
 
 
@@ -100,7 +104,7 @@ def response_json(
     return response
 
 
-def _relapse_card(evaluation: Evaluation, names: CardNames) -> Card:
+def _relapse_card(evaluation: Evaluation, names: CardNames, notes: tuple[str, ...]) -> Card:
     assessment = evaluation.assessment
     lead = [lines.confirmation_line(assessment), *lines.result_lines(assessment)]
     if assessment.confirmation is Certainty.CONFIRMED:
@@ -120,6 +124,7 @@ def _relapse_card(evaluation: Evaluation, names: CardNames) -> Card:
         *prompt,
         *lines.missing_lines(assessment, bool(prompt)),
         *lines.unseen_lines(evaluation),
+        *notes,
         lines.monitoring_line(evaluation),
         *option_lines(evaluation, names),
         remark_line("Not readable", assessment.unread),
@@ -131,6 +136,7 @@ def _relapse_card(evaluation: Evaluation, names: CardNames) -> Card:
         summary=_fitted(_relapse_head(assessment, names), _relapse_extras(assessment)),
         detail=_detail([*lead, infusion], items, lines.closing_line(evaluation)),
         indicator="warning" if switch else "info",
+        suggests=True,
     )
 
 
@@ -199,7 +205,7 @@ def _relapse_extras(assessment: Assessment) -> list[str]:
     return extras
 
 
-def _t_cell_card(evaluation: Evaluation, names: CardNames) -> Card:
+def _t_cell_card(evaluation: Evaluation, names: CardNames, notes: tuple[str, ...]) -> Card:
     facts = evaluation.facts
     sources = [seen.source for seen in facts.t_cell_malignancy]
     quotes = [f"“{plain(source.quote, 90)}”" for source in sources if source.quote][:2]
@@ -210,6 +216,7 @@ def _t_cell_card(evaluation: Evaluation, names: CardNames) -> Card:
         "This is not the relapse path: no salvage options follow from it.",
         "To do: confirm by biopsy, test for the CAR transgene, report it, refer to a specialist team.",
         *lines.unseen_lines(evaluation),
+        *notes,
     ]
     return Card(
         kind="t-cell-malignancy",
@@ -222,7 +229,7 @@ def _t_cell_card(evaluation: Evaluation, names: CardNames) -> Card:
     )
 
 
-def _gap_card(evaluation: Evaluation, names: CardNames) -> Card:
+def _gap_card(evaluation: Evaluation, names: CardNames, notes: tuple[str, ...]) -> Card:
     """Says what could not be seen; an empty answer would read as 'no relapse' (rules 11.5, 11.7, 11.8)."""
     assessment = evaluation.assessment
     unseen = lines.unseen_lines(evaluation)
@@ -243,6 +250,7 @@ def _gap_card(evaluation: Evaluation, names: CardNames) -> Card:
     dated = lines.infusion_line(infusion, names)
     items = [
         *unseen,
+        *notes,
         *lines.missing_lines(assessment, False),
         *todo,
         remark_line("Set aside", assessment.set_aside),

@@ -7,6 +7,7 @@ first, since it costs microseconds; the schema speaks only where the shape does 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from functools import cache
 from importlib import resources
 from typing import Annotated, Any
@@ -29,15 +30,56 @@ _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 _LAY_USERS = ("Patient/", "RelatedPerson/")
 
 
-class Context(Struct, gc=False):
+_Selections = Annotated[list[Annotated[str, Meta(min_length=1, max_length=300)]], Meta(max_length=500)]
+
+
+class Context(Struct, gc=False, kw_only=True):
     """The context of patient-view: who looks, at whose chart (CDS Hooks library, patient-view 1.0)."""
 
     userId: _Words  # noqa: N815  names as on the wire
     patientId: _FhirId  # noqa: N815
     encounterId: _FhirId | None = None  # noqa: N815
 
+    @property
+    def encounter_id(self) -> str:
+        """The encounter the user works in; empty where the client does not say."""
+        return self.encounterId or ""
 
-_context = msgspec.json.Decoder(Context)
+
+class EncounterContext(Context, gc=False, kw_only=True):
+    """The context of encounter-start 1.0, which names its encounter."""
+
+    encounterId: _FhirId  # noqa: N815
+
+
+class SignContext(Context, gc=False, kw_only=True):
+    """The context of order-sign 1.0: the orders about to be signed, as an undecoded Bundle."""
+
+    draftOrders: Raw  # noqa: N815
+
+
+class SelectContext(SignContext, gc=False, kw_only=True):
+    """The context of order-select 1.0: which of the drafts the user has just chosen."""
+
+    selections: _Selections
+
+
+class _Authorization(Struct, gc=False):
+    access_token: Annotated[str, Meta(min_length=1)]
+    token_type: Annotated[str, Meta(pattern=r"^Bearer\Z")]
+    expires_in: int
+    scope: str
+    subject: str
+
+
+_contexts: dict[str, msgspec.json.Decoder[Any]] = {
+    "patient-view": msgspec.json.Decoder(Context),
+    "encounter-start": msgspec.json.Decoder(EncounterContext),
+    "order-select": msgspec.json.Decoder(SelectContext),
+    "order-sign": msgspec.json.Decoder(SignContext),
+}
+HOOKS = frozenset(_contexts)
+_authorization = msgspec.json.Decoder(_Authorization)
 _untyped = msgspec.json.Decoder()
 
 
@@ -48,28 +90,56 @@ def request_validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(json.loads(text))
 
 
-def check_envelope(body: bytes, decoded: Decoded, hook: str) -> Context:
-    """The context of a request that may be answered; raises `Refusal` naming the first field at fault."""
+def check_envelope(body: bytes, decoded: Decoded, hooks: Collection[str]) -> Context:
+    """The context of a request that may be answered; raises `Refusal` naming the first field at fault.
+
+    `hooks` are those the called service answers.
+    """
     request = decoded.request
     if request is None:
         raise Refusal(400, "wrong-type", "must be a CDS Hooks request")
     context = _plain_context(request, decoded)
     if context is None:
         _name_the_fault(body)
-        try:
-            context = _context.decode(request.context)
-        except _FAULTS as error:
-            raise Refusal(400, "wrong-value", "has a value that is not allowed here", "context") from error
-    if request.hook != hook:
-        raise Refusal(400, "wrong-hook", f"this service answers the hook {hook} only", "hook")
+        if request.hook not in hooks:
+            raise _wrong_hook(hooks)
+        context = _decode_context(request)
+    if request.hook not in hooks:
+        raise _wrong_hook(hooks)
+    if isinstance(context, SignContext):
+        _check_orders(context.draftOrders)
     if context.userId.startswith(_LAY_USERS):
         raise Refusal(403, "wrong-user", "this service speaks to health professionals only", "context.userId")
     return context
 
 
+def _wrong_hook(hooks: Collection[str]) -> Refusal:
+    return Refusal(400, "wrong-hook", f"this service answers {' and '.join(sorted(hooks))} only", "hook")
+
+
+def _decode_context(request: HookRequest) -> Context:
+    try:
+        context: Context = _contexts[request.hook or ""].decode(request.context)
+    except (KeyError, *_FAULTS) as error:
+        raise Refusal(400, "wrong-value", "has a value that is not allowed here", "context") from error
+    return context
+
+
+def _check_orders(orders: Raw) -> None:
+    """Draft orders come as a Bundle; what is inside is read tolerantly later."""
+    try:
+        kind = msgspec.json.decode(orders, type=_Head).resourceType
+    except _FAULTS:
+        kind = None
+    if kind != "Bundle":
+        raise Refusal(400, "wrong-type", "must be a Bundle of orders", "context.draftOrders")
+
+
 def _plain_context(request: HookRequest, decoded: Decoded) -> Context | None:
-    """The context where all fits without a second look: no misfit, no authorization, heads complete."""
-    if decoded.repaired or decoded.remarks or request.fhirAuthorization or request.hook is None:
+    """The context where all fits without a second look: no misfit, heads complete."""
+    if decoded.repaired or decoded.remarks or request.hook not in HOOKS:
+        return None
+    if request.fhirAuthorization and not request.fhirServer:
         return None
     if request.extension and bytes(request.extension)[:1] != b"{":
         return None
@@ -78,8 +148,10 @@ def _plain_context(request: HookRequest, decoded: Decoded) -> Context | None:
     try:
         msgspec.convert(request.hookInstance, _UUID)
         msgspec.convert(request.fhirServer, _Address | None)
-        return _context.decode(request.context)
-    except _FAULTS:
+        if request.fhirAuthorization:
+            _authorization.decode(request.fhirAuthorization)
+        return _decode_context(request)
+    except (*_FAULTS, Refusal):
         return None
 
 
@@ -122,7 +194,7 @@ _OWN = frozenset(
     for names in (
         ("hook", "hookInstance", "context", "userId", "patientId", "encounterId", "prefetch", "extension"),
         ("fhirServer", "fhirAuthorization", "access_token", "token_type", "expires_in", "scope", "subject"),
-        ("resourceType", "id", "medications", *prefetch_templates()),
+        ("resourceType", "id", "medications", "selections", "draftOrders", *prefetch_templates()),
     )
     for name in names
 )

@@ -55,7 +55,7 @@ class RelapseService:
     def answer(self, body: bytes) -> Answer:
         """Answers one request body; raises `Refusal` where no honest answer is possible."""
         decoded = _decoded(body)
-        context = check_envelope(body, decoded, HOOK)
+        context = check_envelope(body, decoded, {HOOK})
         _check_patient(decoded, context.patientId)
         moment = self.as_of if self.as_of is not None else datetime.now(UTC)
         evaluation = self.evaluate(decoded, context.patientId, moment)

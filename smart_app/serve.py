@@ -8,8 +8,10 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
+from dataclasses import replace
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
@@ -29,20 +31,30 @@ def run(options: argparse.Namespace) -> int:
     """Serves until it is stopped; exit status 2 for unusable settings, 3 for a failed self-test."""
     from mappings.loading import KnowledgeError, load_knowledge
 
-    if options.config or os.environ.get("POSTCART_CONFIG"):
-        return fail(
-            "The registration file comes with a later release; only --open on loopback is there in this one."
-        )
-    settings = Settings(host=options.host, port=options.port, opened=options.open, as_of=options.as_of)
+    settings = Settings(
+        host=options.host,
+        port=options.port,
+        opened=options.open,
+        as_of=options.as_of,
+        config=options.config or os.environ.get("POSTCART_CONFIG", ""),
+        database_url=os.environ.get("POSTCART_DATABASE_URL", ""),
+    )
     try:
         check_settings(settings)
+        if settings.config:
+            from smart_app.parts import read_sites
+
+            read_sites(settings)
         settings = _with_port(settings)
         load_knowledge()
     except (SettingsError, KnowledgeError) as fault:
         return fail(str(fault))
     except OSError as error:
         return fail(f"The address {options.host}:{options.port} cannot be taken ({error.strerror}).")
-    return _serve(settings)
+    if settings.config:
+        return _serve(settings, options.workers)
+    with tempfile.TemporaryDirectory(prefix="postcart-") as folder:
+        return _serve(replace(settings, state_dir=folder), options.workers)
 
 
 def _with_port(settings: Settings) -> Settings:
@@ -52,10 +64,10 @@ def _with_port(settings: Settings) -> Settings:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((settings.host, settings.port))
         port = probe.getsockname()[1]
-    return Settings(settings.host, port, settings.opened, settings.as_of, settings.regions)
+    return replace(settings, port=port)
 
 
-def _serve(settings: Settings) -> int:
+def _serve(settings: Settings, workers: int) -> int:
     from granian import Granian
     from granian.constants import Interfaces, Loops
     from granian.log import LogLevels
@@ -69,7 +81,7 @@ def _serve(settings: Settings) -> int:
         port=settings.port,
         interface=Interfaces.WSGI,
         loop=Loops.asyncio,
-        workers=1,
+        workers=max(1, workers),
         blocking_threads=BLOCKING_THREADS,
         websockets=False,
         respawn_failed_workers=True,

@@ -1,4 +1,4 @@
-"""What one running service is told: where it listens, whether it is open, which moment it judges at."""
+"""What one running service is told: where it listens, which sites it serves, which moment it judges at."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ipaddress
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 
 class SettingsError(ValueError):
@@ -18,13 +19,19 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of one process group. `regions`: whose labels are shown, both without a site (rules 11.22)."""
+    """Settings of one process group. `regions`: whose labels are shown, both without a site (rules 11.22).
+
+    `config` is the registration file; `state_dir` is where database and keys go when the file does not say.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8000
     opened: bool = False
     as_of: str = ""
     regions: tuple[str, ...] = ("US", "EU")
+    config: str = ""
+    database_url: str = ""
+    state_dir: str = ""
 
     @property
     def url(self) -> str:
@@ -36,6 +43,13 @@ class Settings:
     def moment(self) -> datetime | None:
         """The fixed moment of judgement, or None for the time of each call."""
         return parse_moment(self.as_of) if self.as_of else None
+
+    @property
+    def state(self) -> Path:
+        """The folder of database and keys: as told, else beside the registration file."""
+        if self.state_dir:
+            return Path(self.state_dir)
+        return Path(self.config).resolve().parent / "postcart-state"
 
     def dumped(self) -> str:
         """The settings as JSON, to hand to a worker process."""
@@ -74,17 +88,23 @@ def parse_moment(text: str) -> datetime:
 
 def check_settings(settings: Settings) -> None:
     """Refuses settings under which calls could be answered unsafely (hazard H-07)."""
-    if not settings.opened:
+    if not settings.opened and not settings.config:
         raise SettingsError(
-            "not-open",
-            "This release serves unauthenticated calls on loopback only.",
-            "Start it with --open; the file that registers sites and their keys comes with a later release.",
+            "no-sites",
+            "No registration file is named, so no caller could be trusted.",
+            "Give --config FILE (or POSTCART_CONFIG), or try it on loopback with --open.",
         )
-    if not is_loopback(settings.host):
+    if settings.opened and not is_loopback(settings.host):
         raise SettingsError(
             "open-not-loopback",
             "--open answers without authentication and is refused on this address.",
             "Use --host 127.0.0.1.",
+        )
+    if settings.config and not Path(settings.config).is_file():
+        raise SettingsError(
+            "config-missing",
+            f"The registration file {settings.config} is not there.",
+            "Check the path given with --config.",
         )
     if settings.as_of:
         parse_moment(settings.as_of)
