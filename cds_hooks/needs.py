@@ -1,13 +1,22 @@
-"""What the relapse service needs of a chart, in one list that discovery, 412 and the gap words follow."""
+"""What the relapse service needs of a chart: the one list behind prefetch templates, FHIR queries, 412 and gap words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from ehr.queries import Query
+
+_PATIENT = "{{context.patientId}}"
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One prefetch key: its resource type, the query that asks for it, and the words a person reads."""
+    """One prefetch key: its resource type, the query that asks for it, and the words a person reads.
+
+    `query` is a prefetch template in the query subset that CDS Hooks 2.0.1 recommends; newest results come first, so
+    that a cut loses the oldest (H-09).
+    """
 
     key: str
     type: str
@@ -16,31 +25,31 @@ class Need:
 
 
 NEEDS: tuple[Need, ...] = (
-    Need("patient", "Patient", "Patient/{{context.patientId}}", "patient record"),
-    Need("conditions", "Condition", "Condition?patient={{context.patientId}}", "problem list"),
-    Need("procedures", "Procedure", "Procedure?patient={{context.patientId}}", "procedures"),
+    Need("patient", "Patient", f"Patient/{_PATIENT}", "patient record"),
+    Need("conditions", "Condition", f"Condition?patient={_PATIENT}&_count=1000", "problem list"),
+    Need("procedures", "Procedure", f"Procedure?patient={_PATIENT}&_count=1000", "procedures"),
     Need(
         "observations",
         "Observation",
-        "Observation?patient={{context.patientId}}&_sort=-date&_count=1000",
+        f"Observation?patient={_PATIENT}&_sort=-date&_count=1000",
         "laboratory and pathology results",
     ),
     Need(
         "medicationAdministrations",
         "MedicationAdministration",
-        "MedicationAdministration?patient={{context.patientId}}",
+        f"MedicationAdministration?patient={_PATIENT}&_count=1000",
         "administrations",
     ),
     Need(
         "medicationRequests",
         "MedicationRequest",
-        "MedicationRequest?patient={{context.patientId}}",
+        f"MedicationRequest?patient={_PATIENT}&_count=1000",
         "medication orders",
     ),
     Need(
         "reports",
         "DiagnosticReport",
-        "DiagnosticReport?patient={{context.patientId}}&_sort=-date&_count=500",
+        f"DiagnosticReport?patient={_PATIENT}&_sort=-date&_count=500",
         "pathology and imaging reports",
     ),
 )
@@ -52,6 +61,19 @@ ESSENTIAL: tuple[tuple[str, ...], ...] = (("Condition",), ("Procedure", "Medicat
 def prefetch_templates() -> dict[str, str]:
     """Prefetch templates in the recommended query subset of CDS Hooks 2.0.1."""
     return {need.key: need.query for need in NEEDS}
+
+
+def queries(patient_id: str, *types: str) -> tuple[Query, ...]:
+    """The FHIR queries of these resource types for one patient, of all where none is named; keys as in prefetch."""
+    return tuple(_query(need, patient_id) for need in NEEDS if not types or need.type in types)
+
+
+def _query(need: Need, patient_id: str) -> Query:
+    path, _, search = need.query.partition("?")
+    parameters = tuple(
+        (name, value.replace(_PATIENT, patient_id)) for name, value in parse_qsl(search, strict_parsing=False)
+    )
+    return Query(need.key, need.type, path.replace(_PATIENT, patient_id), parameters)
 
 
 def words_of(resource_type: str) -> str:

@@ -20,14 +20,27 @@ from mappings.reading.wire import NOTHING, Entry, HookRequest, Reference, Resour
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 
 
+@dataclass(frozen=True, slots=True)
+class ReadNote:
+    """How a read of one key ended for its type: `complete`, `incomplete` or `not-seen`, and why (H-08, H-09)."""
+
+    type: str
+    state: str
+    reason: str = ""
+
+
 @dataclass(slots=True)
 class Decoded:
-    """A decoded input: the request's envelope where it was one, and resources by the key or place they came in."""
+    """A decoded input: the request's envelope where it was one, and resources by the key or place they came in.
+
+    `fetched` says of keys that were read from a server how that ended; it goes before what their content looks like.
+    """
 
     keys: dict[str, Resource | None] = field(default_factory=dict)
     request: HookRequest | None = None
     remarks: list[Remark] = field(default_factory=list)
     repaired: int = 0
+    fetched: dict[str, ReadNote] = field(default_factory=dict)
 
 
 class _Envelope(Struct):

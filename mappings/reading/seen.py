@@ -41,11 +41,9 @@ class _Issue(wire.Struct, gc=False):
 
 def what_was_seen(decoded: Decoded, chart: Chart) -> dict[str, SeenType]:
     states: dict[str, list[tuple[str, str]]] = {}
-    for key, value in decoded.keys.items():
-        for kind, state, reason in _key_states(key, value):
-            states.setdefault(kind, []).append((state, reason))
-    patient = ("complete", "") if chart.patient is not None else ("not-seen", "not given")
-    states["Patient"] = [patient]
+    for kind, state, reason in _all_states(decoded):
+        states.setdefault(kind, []).append((state, reason))
+    states["Patient"] = [("complete", "")] if chart.patient is not None else [_no_patient(decoded)]
     seen = {}
     for kind, rows in states.items():
         complete = any(state == "complete" for state, _ in rows)
@@ -61,7 +59,29 @@ def what_was_seen(decoded: Decoded, chart: Chart) -> dict[str, SeenType]:
     return seen
 
 
-def _key_states(key: str, value: Resource | None) -> Iterator[tuple[str, str, str]]:
+def _all_states(decoded: Decoded) -> Iterator[tuple[str, str, str]]:
+    """What all keys say; where a key was read from a server, how that ended goes before what its content looks like."""
+    for key, value in decoded.keys.items():
+        note = decoded.fetched.get(key)
+        rows = key_states(key, value)
+        if note is None:
+            yield from rows
+            continue
+        told = note.state != "complete"
+        yield from (row for row in rows if not (told and row[0] == note.type))
+        if told:
+            yield note.type, note.state, note.reason
+    for key, note in decoded.fetched.items():
+        if key not in decoded.keys:
+            yield note.type, note.state, note.reason
+
+
+def _no_patient(decoded: Decoded) -> tuple[str, str]:
+    reasons = (note.reason for note in decoded.fetched.values() if note.type == "Patient")
+    return "not-seen", next((reason for reason in reasons if reason), "not given")
+
+
+def key_states(key: str, value: Resource | None) -> Iterator[tuple[str, str, str]]:
     """What one key says of the types it holds: rows of (type, state, reason)."""
     types = KEY_TYPES.get(key, ())
     if value is None:
@@ -86,7 +106,7 @@ def _key_states(key: str, value: Resource | None) -> Iterator[tuple[str, str, st
     }
     for entry in entries if "Bundle" in held else ():
         if entry.resource is not None and entry.resource.resourceType == "Bundle":
-            yield from _key_states(key, entry.resource)
+            yield from key_states(key, entry.resource)
     reason = _cut_short(value, entries)
     state = "incomplete" if reason else "complete"
     for kind in dict.fromkeys((*types, *held, *_self_types(value))):
@@ -107,6 +127,17 @@ def _self_types(bundle: Resource) -> list[str]:
             if last[:1].isupper() and last.isalpha():
                 types.append(last)
     return types
+
+
+def missing_entries(bundle: Resource) -> int:
+    """How many entries a searchset announces beyond those it holds; nought where it announces none."""
+    given = sum(1 for entry in bundle.entry or () if _counts(entry))
+    return max(0, (bundle.total or 0) - given)
+
+
+def _counts(entry: wire.Entry) -> bool:
+    kind = entry.resource.resourceType if entry.resource is not None else None
+    return kind is not None and kind != "OperationOutcome" and _is_match(entry)
 
 
 def _cut_short(bundle: Resource, entries: list[wire.Entry]) -> str:
