@@ -22,6 +22,7 @@ from mappings.loading.codes import System, Systems
 from mappings.loading.errors import Fault, KnowledgeError
 from mappings.loading.lint import lint_knowledge
 from mappings.loading.load import load_knowledge, packaged_folder
+from mappings.loading.order_rules import OrderCondition, OrderFilter, OrderKnowledge, OrderRule, OrderWords
 from mappings.loading.policy import Limit, Policy, Setting, TimingBin
 from mappings.loading.types import Category, Check, Concept, Knowledge, Rule
 
@@ -49,6 +50,11 @@ __all__ = [
     "MustSay",
     "NoteWhen",
     "Option",
+    "OrderCondition",
+    "OrderFilter",
+    "OrderKnowledge",
+    "OrderRule",
+    "OrderWords",
     "Outcome",
     "Policy",
     "Route",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mappings.loading.check_codes import code_faults
 from mappings.loading.check_options import option_faults
+from mappings.loading.check_order_rules import order_rule_faults
 from mappings.loading.check_shape import Contents, shape_faults
 from mappings.loading.check_sources import source_faults
 from mappings.loading.errors import Fault, KnowledgeError
@@ -32,6 +33,7 @@ def check_knowledge(folder: Path | None = None, overlay: Path | None = None) -> 
         *_links_of(contents),
         *code_faults(contents),
         *option_faults(contents),
+        *order_rule_faults(contents),
         *source_faults(contents),
     ]
     if not faults:

@@ -24,6 +24,7 @@ from mappings.loading.files import (
     QuarantineRow,
     ValueSetFile,
 )
+from mappings.loading.order_rules import OrderKnowledge
 from mappings.loading.policy import Policy
 from mappings.loading.types import Category, Check, CodeKey, Concept, Knowledge, Rule
 
@@ -144,6 +145,7 @@ def build(folder: Folder) -> Knowledge:
             for path in folder.each("lexicon")
         },
         disclosure=folder.decode("disclosure.json", dict[str, Any]),
+        orders=folder.decode("order_rules.json", OrderKnowledge),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from mappings.loading.catalogue import Evidence, Option
 from mappings.loading.codes import Systems
+from mappings.loading.order_rules import OrderKnowledge
 from mappings.loading.policy import Policy
 
 CodeKey = tuple[str, str]
@@ -107,6 +108,7 @@ class Knowledge:
     rules: Mapping[str, Rule]
     lexicon: Mapping[str, Any]
     disclosure: Mapping[str, Any]
+    orders: OrderKnowledge
 
     def normalise_system(self, uri: str | None) -> str:
         """The canonical URI of a code system, whatever alias, case or stray blank the chart holds."""

@@ -1,0 +1,158 @@
+"""Orders somebody is about to place, out of a hook's context, and those a chart holds open (CDS Hooks order hooks).
+
+Entries are decoded one by one: what is unreadable or belongs to another patient is named and takes nothing with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw
+
+from mappings.orders import DraftOrder, OrderRole
+from mappings.reading import wire
+from mappings.reading.chart import reference_key
+from mappings.reading.decode import Decoded, decode_tolerantly
+from mappings.reading.guard import BadBody
+from mappings.reading.order_names import Given, More, OrderReader
+from mappings.reading.wire import NOTHING, Resource
+
+if TYPE_CHECKING:
+    from mappings.loading import Knowledge
+
+_OPEN = frozenset({"draft", "active", "on-hold", "unknown", ""})
+_DEPTH = 4
+_FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
+
+
+class _Context(wire.Struct, gc=False):
+    draftOrders: Raw = NOTHING  # noqa: N815  names as on the wire
+    selections: Raw = NOTHING
+    patientId: Raw = NOTHING  # noqa: N815
+
+
+class _Bundle(wire.Struct, gc=False):
+    entry: Raw = NOTHING
+
+
+class _Entry(wire.Struct, gc=False):
+    fullUrl: Raw = NOTHING  # noqa: N815
+    resource: Raw = NOTHING
+
+
+def read_drafts(raw_context: bytes | Raw | Mapping[str, Any], knowledge: Knowledge) -> tuple[DraftOrder, ...]:
+    """The orders of a hook's context, in their order, with what is selected marked (order-select, order-sign 1.0).
+
+    Orders for another patient, without a drug or unreadable come with their `problem`. Raises `BadBody` where
+    `draftOrders` is no Bundle. Without `selections` every order counts as selected.
+    """
+    raw = msgspec.json.encode(raw_context) if isinstance(raw_context, Mapping) else bytes(raw_context)
+    try:
+        context = wire.decoder(_Context).decode(raw)
+    except _FAULTS as error:
+        raise BadBody("wrong-type", "must be an object", "context") from error
+    given, unreadable = _entries_of(context.draftOrders)
+    selections = {reference_key(one) for one in wire.peek_list(context.selections, str)}
+    patient = wire.peek(context.patientId, str) or ""
+    reader = _reader(_Same(knowledge))
+    medications = _medications(given)
+    drafts = [
+        order
+        for one in given
+        if (order := reader.order(one, patient, medications, _is_selected(one, selections))) is not None
+    ]
+    return (*drafts, *(DraftOrder(place, "", "", problem="unreadable") for place in unreadable))
+
+
+def read_open_orders(decoded: Decoded, patient_id: str, knowledge: Knowledge) -> tuple[DraftOrder, ...]:
+    """Open orders of the chart that an order rule or a suggestion has to know: never those of another patient."""
+    given = [Given(resource, More(), url) for resource, url in _walk(decoded)]
+    reader = _reader(_Same(knowledge))
+    medications = _medications(given)
+    found = []
+    for one in given:
+        status = (one.resource.status or "").strip().lower()
+        planned = one.resource.resourceType == "Procedure" and status == "preparation"
+        if not planned and status not in _OPEN:
+            continue
+        order = reader.order(one, patient_id, medications, False)
+        if order is not None and not order.problem and order.role is not OrderRole.OTHER:
+            found.append(order)
+    return tuple(sorted(found, key=lambda order: (order.reference, order.label)))
+
+
+def _entries_of(raw: Raw) -> tuple[list[Given], list[str]]:
+    """The resources of a Bundle, or of a bare list, and the places of those that could not be read."""
+    items: list[Any] | None = None
+    start = bytes(raw).lstrip()[:1]
+    if start == b"{":
+        bundle = wire.peek(raw, _Bundle)
+        items = wire.peek(bundle.entry, list[Raw]) if bundle is not None and bundle.entry else []
+    elif start == b"[":
+        items = wire.peek(raw, list[Raw])
+    if items is None:
+        raise BadBody("wrong-type", "must be a Bundle", "context.draftOrders")
+    given: list[Given] = []
+    unreadable: list[str] = []
+    for number, item in enumerate(items):
+        place = f"context.draftOrders.entry[{number}]"
+        entry = wire.peek(item, _Entry)
+        held = entry.resource if entry is not None and entry.resource else item
+        resource = decode_tolerantly(held, place, Decoded())
+        if resource is None or not resource.resourceType or resource.resourceType == "Unreadable":
+            unreadable.append(place)
+            continue
+        url = (wire.peek(entry.fullUrl, str) or "") if entry is not None else ""
+        given.append(Given(resource, wire.peek(held, More) or More(), url))
+    return given, unreadable
+
+
+def _walk(decoded: Decoded) -> Iterator[tuple[Resource, str]]:
+    for value in decoded.keys.values():
+        if value is not None:
+            yield from _flatten(value, "", 0)
+
+
+def _flatten(value: Resource, url: str, depth: int) -> Iterator[tuple[Resource, str]]:
+    if value.resourceType != "Bundle":
+        yield value, url
+        return
+    for entry in value.entry or ():
+        if entry.resource is not None and depth < _DEPTH:
+            yield from _flatten(entry.resource, entry.fullUrl or "", depth + 1)
+
+
+def _medications(given: Iterable[Given]) -> dict[str, Given]:
+    found: dict[str, Given] = {}
+    for one in given:
+        if one.resource.resourceType == "Medication":
+            found[one.reference] = one
+            if one.url:
+                found[one.url] = found[reference_key(one.url)] = one
+    return found
+
+
+def _is_selected(one: Given, selections: set[str]) -> bool:
+    return not selections or one.reference in selections or (bool(one.url) and one.url in selections)
+
+
+class _Same:
+    """Wraps knowledge so that it hashes by content and is compared by identity."""
+
+    def __init__(self, value: Knowledge) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return hash(self.value.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+
+@lru_cache(maxsize=4)
+def _reader(knowledge: _Same) -> OrderReader:
+    """One reader per knowledge, so that recognition is memoised across calls."""
+    return OrderReader(knowledge.value)
