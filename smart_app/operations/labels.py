@@ -33,8 +33,8 @@ KEYS = _set(
     "Unreadable"
 )
 KEY_STATES = _set(
-    "absent null complete operation-outcome operationoutcome outcome cut-short cut wrong-type wrong-patient "
-    "other-patient incomplete not-seen failed fetched omitted empty"
+    "absent null complete outcome cut withheld wrong-type other-patient elsewhere "  # as a key was given
+    "incomplete not-seen failed "  # as a type was seen, or a read ended
 )
 FETCH_CODES = _set(
     "ok down deadline no-right not-found limited bad cap loop origin breaker server-error not-registered"
@@ -42,7 +42,7 @@ FETCH_CODES = _set(
 REFUSALS = _set(
     # form of the request
     "wrong-type wrong-hook wrong-value required not-json not-utf8 too-deep too-large too-long duplicate-key "
-    "duplicate-patient unreadable truncated bad-rows "
+    "duplicate-patient unreadable truncated bad-rows too-many nul "
     # who asks, and about whom
     "wrong-user wrong-host not-admin other-patient unknown-service not-trusted unauthorized wrong-site "
     # what cannot be answered now
@@ -60,9 +60,10 @@ DATABASE_EVENTS = DATABASE_STATES | {
 }
 JWKS_STATES = _set("fresh cached jwks_stale jwks_unreachable jwks_bad")
 DISTRUST = _set(
-    "no-token malformed too-large nested header alg typ kid jwk-header jku key signature iss aud tenant exp nbf "
-    "iat lifetime jti replay claims keys-unreachable keys-bad wrong-site unknown-issuer expired no-key crit "
-    "store-down"
+    "no_token not_bearer token_too_long token_form algorithm typ header_member kid jku signature "
+    "unknown_site jku_not_listed unknown_key jwks_unreachable jwks_bad audience expired issued_in_future "
+    "not_yet_valid lifetime replay replay_unknown replay_table_full "
+    "claim_iss claim_aud claim_jti claim_exp claim_iat claim_nbf claim_sub claim_tenant"
 )
 FAULTS = frozenset({"unforeseen", "call_killed", "worker_exit", "overlay_kept", "registrations_kept"})
 READY_PARTS = _set("knowledge selftest database keys registrations silent clock notices digest draining")

@@ -11,6 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from cds_hooks.key_states import KeyState
+from cds_hooks.listing import SERVICE_HOOKS
+from cds_hooks.needs import NEEDS
+from ehr.queries import ReadState
 from smart_app.operations import labels
 from smart_app.operations.metrics import Metrics
 
@@ -110,15 +114,15 @@ def test_t29_the_number_of_series_has_a_bound_that_the_lists_give() -> None:
     assert len(refusals) == 1
 
 
-def refusal_codes() -> dict[str, str]:
-    """Every code the source gives a refusal, with the file it stands in."""
+def codes_given(places: dict[str, int]) -> dict[str, str]:
+    """Every literal code the source gives to one of these errors, with the file it stands in."""
     found = {}
     for folder in ("cds_hooks", "ehr", "smart_app", "mappings"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                     continue
-                place = {"Refusal": 1, "BadBody": 0}.get(node.func.id)
+                place = places.get(node.func.id)
                 if place is not None and len(node.args) > place:
                     code = node.args[place]
                     if isinstance(code, ast.Constant) and isinstance(code.value, str):
@@ -127,7 +131,23 @@ def refusal_codes() -> dict[str, str]:
 
 
 def test_every_refusal_of_the_source_is_on_the_list() -> None:
-    assert {code: file for code, file in refusal_codes().items() if code not in labels.REFUSALS} == {}
+    given = codes_given({"Refusal": 1, "Held": 1, "BadBody": 0})
+    assert len(given) > 10
+    assert {code: file for code, file in given.items() if code not in labels.REFUSALS} == {}
+
+
+def test_every_cause_of_distrust_is_on_the_list() -> None:
+    given = codes_given({"NotTrusted": 0, "TokenFault": 0})
+    assert len(given) > 10
+    assert {code: file for code, file in given.items() if code not in labels.DISTRUST} == {}
+
+
+def test_states_of_keys_and_types_are_on_the_list() -> None:
+    assert {state.value for state in KeyState} <= labels.KEY_STATES
+    assert {state.value for state in ReadState} <= labels.KEY_STATES
+    assert {need.key for need in NEEDS} | {need.type for need in NEEDS} <= labels.KEYS
+    assert {hook for hooks in SERVICE_HOOKS.values() for hook in hooks} <= labels.HOOKS
+    assert set(SERVICE_HOOKS) <= labels.SERVICES
 
 
 def test_counting_costs_a_call_less_than_a_tenth_of_a_millisecond() -> None:
