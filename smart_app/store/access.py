@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from cds_hooks.memory import StoreDown
 from smart_app.store.engine import Role, down_code
@@ -41,7 +42,7 @@ class Access:
             # one row this database does not take says nothing about the next one
             self._health.count("db_refused")
             raise StoreDown("db_refused") from None
-        except SQLAlchemyError as error:
+        except (DBAPIError, PoolTimeout) as error:
             code = down_code(error)
             self._health.failed(code)
             raise StoreDown(code) from None

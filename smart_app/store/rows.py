@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, select
+from sqlalchemy import Connection, bindparam, case, func, or_, select
 
 from cds_hooks.memory import FeedbackRow
 from smart_app.store.keys import seal_text
@@ -26,7 +26,8 @@ def put_feedback(connection: Connection, key: bytes, rows: Sequence[FeedbackRow]
     statement = insert_of(connection, FEEDBACK)
     new = statement.excluded
     newer: dict[str, Any] = {
-        name: case((new[name].in_(("", "[]")), FEEDBACK.c[name]), else_=new[name]) for name in _SAID
+        name: case((or_(new[name] == "", new[name] == "[]"), FEEDBACK.c[name]), else_=new[name])
+        for name in _SAID
     }
     newer["comment"] = case((func.length(new.comment) == 0, FEEDBACK.c.comment), else_=new.comment)
     connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=newer), values)

@@ -16,8 +16,8 @@ def insert_once(connection: Connection, table: Table) -> sqlite.Insert | postgre
 @cache
 def _once(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
     if dialect == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing()
+        return sqlite.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    return postgresql.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def insert_of(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -1,0 +1,66 @@
+"""Every test of the store runs on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from postgresql import Server, why_not
+
+from smart_app.store import Store, open_store
+
+KEY = bytes(range(32))
+DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """One PostgreSQL for all tests; each test has a database of its own."""
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    # the user of the server must be able to enter every folder above its own
+    with TemporaryDirectory(prefix="postcart-pg-", dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        one = Server(Path(name))
+        one.start()
+        try:
+            yield one
+        finally:
+            one.stop("immediate")
+
+
+_numbers = iter(range(1_000_000))
+
+
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/postcart.db"
+    server: Server = request.getfixturevalue("server")
+    name = f"t{next(_numbers)}"
+    server.sql(f"CREATE DATABASE {name}")
+    return server.url(name)
+
+
+@pytest.fixture
+def opened(url: str, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Opens the database of this test, as often as wanted, each time as another process would."""
+    with ExitStack() as stack:
+
+        def one_more(**more: object) -> Store:
+            store = open_store(url, key=KEY, folder=tmp_path, **more)  # type: ignore[arg-type]
+            stack.callback(store.close)
+            return store
+
+        yield one_more
+
+
+@pytest.fixture
+def store(opened: Callable[[], Store]) -> Store:
+    """One open store."""
+    return opened()
