@@ -1,0 +1,354 @@
+"""The answer at the head of the page: category, day, confirmation, antigens, and the gaps beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cds_hooks import card_lines as lines
+from cds_hooks.needs import words_of
+from mappings.dates import days_between, parse_date
+from mappings.evaluation import AntigenView, Evaluation, RelapseCategory, Route
+from mappings.facts import AntigenResult, AntigenState, CarTInfusion
+from mappings.stated import is_stated
+from smart_app.page import words
+from smart_app.page.view import PageView
+
+_HEADS = {
+    RelapseCategory.CD19_POSITIVE: ("CD19-positive relapse", "positive"),
+    RelapseCategory.CD19_LOW_OR_PARTIAL: ("Relapse, CD19 low or partial", "low"),
+    RelapseCategory.CD19_NEGATIVE: ("CD19-negative relapse", "negative"),
+    RelapseCategory.CD19_UNKNOWN: ("Relapse, CD19 unknown", "unknown"),
+    RelapseCategory.LINEAGE_SWITCH: ("Lineage switch", "relapse"),
+    RelapseCategory.NO_RELAPSE: ("No relapse on record", ""),
+    RelapseCategory.NO_CD19_CAR_T: ("No CD19 CAR T on record", ""),
+    RelapseCategory.NO_LYMPHOID_MALIGNANCY: ("No lymphoid malignancy on record", ""),
+    RelapseCategory.DECEASED: ("Deceased", ""),
+    RelapseCategory.INSUFFICIENT_DATA: ("Not enough data", "missing"),
+}
+_ANTIGENS_SHOWN = frozenset(
+    {
+        RelapseCategory.CD19_POSITIVE,
+        RelapseCategory.CD19_LOW_OR_PARTIAL,
+        RelapseCategory.CD19_NEGATIVE,
+        RelapseCategory.CD19_UNKNOWN,
+        RelapseCategory.LINEAGE_SWITCH,
+    }
+)
+_RELAPSES = _ANTIGENS_SHOWN
+_GAPS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One antigen as the head shows it: state in words and shape, then method, place and date."""
+
+    antigen: str
+    state: str
+    glyph: str
+    method: str
+    place: str
+    notes: tuple[str, ...]
+    stated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One line of `Before you decide`: shape, strong words, the rest, and the place on the page that tells more."""
+
+    glyph: str
+    kind: str
+    lead: str
+    rest: str = ""
+    anchor: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRow:
+    """What was seen of one resource type, in words."""
+
+    name: str
+    state: str
+    glyph: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The head of the page."""
+
+    title: str
+    glyph: str
+    confirmation: str
+    day: str
+    lede: str
+    means: str
+    notes: tuple[str, ...]
+    chips: tuple[Chip, ...]
+    gaps: tuple[Gap, ...]
+    seen: tuple[SeenRow, ...]
+    stated: bool
+
+
+def build_answer(view: PageView) -> Answer:
+    """The head of the page for this evaluation."""
+    evaluation = view.evaluation
+    assessment = evaluation.assessment
+    title, glyph = head_of(evaluation)
+    chips = tuple(_chip(one) for one in assessment.antigens) if shows_antigens(evaluation) else ()
+    return Answer(
+        title=title,
+        glyph=glyph,
+        confirmation=words.CONFIRMATION_WORDS[assessment.confirmation],
+        day=day_lead(evaluation),
+        lede=lede(view),
+        means=view.knowledge.categories[assessment.category.value].meaning,
+        notes=_notes(view),
+        chips=chips,
+        gaps=tuple(_gaps(view)),
+        seen=seen_rows(evaluation),
+        stated=bool(view.statements),
+    )
+
+
+def head_of(evaluation: Evaluation) -> tuple[str, str]:
+    """The category as a large label, and the shape that goes with it."""
+    assessment = evaluation.assessment
+    if assessment.category is RelapseCategory.CD19_UNKNOWN and assessment.antigens[0].discordant:
+        return "Relapse, CD19 results disagree", "discordant"
+    return _HEADS[assessment.category]
+
+
+def shows_antigens(evaluation: Evaluation) -> bool:
+    """Whether antigen states belong in the head: with a relapse, or where results count without one."""
+    assessment = evaluation.assessment
+    return assessment.category in _ANTIGENS_SHOWN or any(view.results for view in assessment.antigens)
+
+
+def in_relapse(evaluation: Evaluation) -> bool:
+    """Whether the category is one of a relapse."""
+    return evaluation.assessment.category in _RELAPSES
+
+
+def today_day(evaluation: Evaluation) -> int | None:
+    """Days from the infusion to the moment of judgement."""
+    anchor, now = evaluation.assessment.anchor, parse_date(evaluation.as_of)
+    return days_between(anchor.first, now) if anchor and anchor.first and now else None
+
+
+def day_lead(evaluation: Evaluation) -> str:
+    """`Day 142`, the day of the relapse after the infusion; today's day where there is no relapse."""
+    assessment = evaluation.assessment
+    if assessment.anchor is None or assessment.category is RelapseCategory.DECEASED:
+        return ""
+    if in_relapse(evaluation):
+        days = assessment.timing.days
+        return f"Day {words.day_words(days)}" if days is not None else "Day not known"
+    today = today_day(evaluation)
+    return f"Day {today}" if today is not None else "Day not known"
+
+
+def product_words(view: PageView) -> str:
+    """The infused product by its full name; what is stated by the user says so."""
+    anchor = view.evaluation.assessment.anchor
+    if anchor is None:
+        return ""
+    concept = view.knowledge.concepts.get(anchor.product)
+    if concept is None or any(is_stated(source) for source in anchor.sources):
+        return anchor.label or "CD19 CAR T"
+    return concept.label
+
+
+def lede(view: PageView) -> str:
+    """One or two sentences after the day: infusion, relapse, disease."""
+    evaluation = view.evaluation
+    assessment = evaluation.assessment
+    parts = []
+    if assessment.anchor is not None and assessment.category is not RelapseCategory.DECEASED:
+        parts.append(f"after {product_words(view)}, {words.date_words(assessment.anchor.first)}.")
+    if in_relapse(evaluation):
+        parts.append(lines.confirmation_line(assessment))
+    if assessment.disease is not None:
+        parts.append(words.ended(words.upper_first(words.short(assessment.disease.label, 90))))
+    return " ".join(parts)
+
+
+def _notes(view: PageView) -> tuple[str, ...]:
+    evaluation = view.evaluation
+    assessment = evaluation.assessment
+    notes = []
+    branch = lines.branch_line(assessment)
+    if branch:
+        notes.append(branch)
+    if assessment.branch is not None and assessment.branch.value == "t-cell-malignancy":
+        notes.append(
+            "New T-cell malignancy after CAR T on record: a separate question, specialist team first."
+        )
+    if assessment.branch is not None and assessment.branch.value == "partial-response":
+        notes.append("Partial response after CAR T is on record: this is no relapse.")
+    response = assessment.timing.response
+    if response is not None and response.when is not None:
+        notes.append(
+            f"Earlier response: {words.short(response.words, 80)}, {words.date_words(response.when)}."
+        )
+    elif assessment.timing.primary_refractory:
+        notes.append(
+            "Refractory disease is stated; no response after the infusion was found in what was read."
+        )
+    if assessment.anchor is None:
+        notes += [_other_infusion(infusion) for infusion in evaluation.facts.infusions[:2]]
+    today = today_day(evaluation)
+    if in_relapse(evaluation) and today is not None:
+        notes.append(f"Today is day {today}.")
+    return tuple(notes)
+
+
+def _other_infusion(infusion: CarTInfusion) -> str:
+    target = (
+        f"its target is {words.joined(list(infusion.targets))}"
+        if infusion.targets
+        else "its target is not recorded"
+    )
+    label = words.short(infusion.label, 60) or "product not named"
+    return f"A CAR T infusion is on record, {target}: {label}, {words.date_words(infusion.first)}."
+
+
+def _chip(view: AntigenView) -> Chip:
+    stated = any(is_stated(result.source) for result in view.results)
+    notes = []
+    if view.discordant:
+        notes.append("results disagree, all are shown")
+    for holds, text in (
+        (view.preliminary, "preliminary"),
+        (view.on_treatment, "taken on treatment"),
+        (view.band, "by local policy band, not validated"),
+    ):
+        if holds:
+            notes.append(text)
+    if view.before:
+        notes.append(words.upper_first(view.before))
+    if view.state is AntigenState.UNKNOWN:
+        reason = "" if view.discordant else words.upper_first(words.short(view.because, 160))
+        return Chip(view.antigen.value, _state_word(view), _glyph(view), reason, "", tuple(notes), stated)
+    newest = newest_result(view)
+    if newest is None:
+        return Chip(view.antigen.value, _state_word(view), _glyph(view), "", "", tuple(notes), stated)
+    notes = [*_measures(newest), *notes]
+    return Chip(
+        view.antigen.value,
+        _state_word(view),
+        _glyph(view),
+        _methods(view),
+        place_of(newest),
+        tuple(notes),
+        stated,
+    )
+
+
+def _state_word(view: AntigenView) -> str:
+    return "Discordant" if view.discordant else words.STATE_WORDS[view.state]
+
+
+def _glyph(view: AntigenView) -> str:
+    return "discordant" if view.discordant else words.GLYPHS[view.state]
+
+
+def newest_result(view: AntigenView) -> AntigenResult | None:
+    """The result collected last among those a state rests on."""
+    return max(
+        view.results,
+        key=lambda r: (r.collected.last.toordinal() if r.collected else 0, r.source.reference),
+        default=None,
+    )
+
+
+def _methods(view: AntigenView) -> str:
+    methods = list(dict.fromkeys(words.METHOD_WORDS[result.method] for result in view.results))
+    if len(methods) > 1:
+        return f"{words.upper_first(words.joined(methods))} agree"
+    return words.upper_first("".join(methods))
+
+
+def place_of(result: AntigenResult) -> str:
+    """Specimen and date of a result."""
+    specimen = words.short(result.specimen_text, 60) or words.SPECIMEN_WORDS[result.specimen]
+    verb = "issued" if result.collected_is_bound else "collected"
+    day = f"{verb} {words.date_words(result.collected)}" if result.collected else "date not known"
+    return f"{words.upper_first(specimen)}, {day}"
+
+
+def _measures(result: AntigenResult) -> list[str]:
+    notes = []
+    if result.percent:
+        shown = words.short(result.percent, 24)
+        notes.append(f"{shown if '%' in shown else shown + ' %'} as reported")
+    if result.h_score:
+        notes.append(f"H-score {words.short(result.h_score, 24)}")
+    if result.clone:
+        notes.append(f"clone {words.short(result.clone, 24)}")
+    return notes
+
+
+def seen_rows(evaluation: Evaluation) -> tuple[SeenRow, ...]:
+    """Every resource type that was asked for, with how much of it was read; unread is never none (H-08)."""
+    rows = []
+    for seen in evaluation.facts.seen:
+        name = words.upper_first(words_of(seen.type))
+        if seen.state == "complete":
+            rows.append(SeenRow(name, f"read in full, {words.counted(seen.count, 'record')}", "value"))
+        elif seen.state == "incomplete":
+            reason = words.short(seen.reason, 90)
+            rows.append(SeenRow(name, f"read in part: {reason or 'cut short'}", "missing"))
+        else:
+            rows.append(SeenRow(name, f"not read: {words.short(seen.reason, 90) or 'not given'}", "missing"))
+    return tuple(rows)
+
+
+def _gaps(view: PageView) -> list[Gap]:
+    evaluation = view.evaluation
+    assessment = evaluation.assessment
+    gaps = []
+    for row in evaluation.facts.seen:
+        if row.state != "complete":
+            how = "not read" if row.state == "not-seen" else "read in part"
+            lead = f"{words.upper_first(words_of(row.type))} {how}."
+            gaps.append(Gap("missing", "missing", lead, "Not seen does not mean absent."))
+    missing = [item for item in assessment.missing if item.code != "unseen"]
+    asked = {code: _asking(evaluation, code) for code in ("hbv", "CD19", "CD20", "CD22")}
+    for item in missing[:_GAPS_SHOWN]:
+        count = asked.get(item.code, 0)
+        rest = f"{words.counted(count, 'option asks', 'options ask')} for it." if count else ""
+        gaps.append(Gap("missing", "missing", f"{words.upper_first(item.what)}: not found.", rest))
+    if len(missing) > _GAPS_SHOWN:
+        more = f"{len(missing) - _GAPS_SHOWN} more gaps."
+        gaps.append(Gap("missing", "missing", more, "", "missing", "See all"))
+    if assessment.conflicts:
+        count = words.counted(len(assessment.conflicts), "conflict")
+        gaps.append(Gap("discordant", "conflict", f"{count} in the chart.", "", "conflicts", "Show"))
+    if assessment.set_aside:
+        count = words.counted(len(assessment.set_aside), "entry", "entries")
+        gaps.append(Gap("aside", "aside", f"{count} set aside,", "each with its reason.", "aside", "Why"))
+    if assessment.unread:
+        count = words.counted(len(assessment.unread), "entry", "entries")
+        gaps.append(Gap("missing", "missing", f"{count} not readable.", "", "unread", "Show"))
+    given = list(dict.fromkeys(m.given_before.split(",")[0] for m in evaluation.matches if m.given_before))
+    if given:
+        gaps.append(
+            Gap(
+                "again",
+                "again",
+                f"Already given: {words.joined([words.short(g, 40) for g in given[:3]])}.",
+                "Dates stand beside the options.",
+            )
+        )
+    return gaps
+
+
+def _asking(evaluation: Evaluation, code: str) -> int:
+    """How many listed options ask for a fact that is missing."""
+    fact = "hbv-serology" if code == "hbv" else f"{code.lower()}-status"
+    offered = (Route.CONSIDER, Route.NEEDS_RESULT, Route.SPECIALIST)
+    return sum(
+        1
+        for match in evaluation.matches
+        if match.route in offered and any(check.fact == fact for check in match.checks)
+    )

@@ -1,0 +1,45 @@
+"""Whose page this is, as every face of it says: name, birth date with age, sex, record number (H-03, H-06)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mappings.evaluation import Evaluation
+from smart_app.page import words
+
+_UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The patient in words; what is not known is said in words."""
+
+    name: str
+    born: str
+    sex: str
+    record: str
+    record_label: str
+
+    @property
+    def line(self) -> str:
+        """Everything after the name on one line."""
+        return f"Born {self.born} · {self.sex} · {self.record_label} {self.record}"
+
+
+def identity_of(evaluation: Evaluation) -> Identity:
+    """The patient of an evaluation."""
+    patient = evaluation.facts.patient
+    age = evaluation.assessment.age_years
+    born = _UNKNOWN
+    if patient.birth_date is not None:
+        born = words.date_words(patient.birth_date)
+        if age is not None and not patient.deceased and patient.deceased_date is None:
+            born += f" ({age}\u00a0y)"
+    numbers = [words.short(number, 40) for number in patient.identifiers]
+    return Identity(
+        name=words.short(patient.name, 90) or "Name not known",
+        born=born,
+        sex=words.upper_first(words.short(patient.sex, 20)) or "Sex not known",
+        record=", ".join(numbers[:2]) if numbers else words.short(patient.id, 64),
+        record_label="MRN" if numbers else "Record",
+    )

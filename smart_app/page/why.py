@@ -1,0 +1,287 @@
+"""Why the category is what it is: each question with its answer, the records behind it, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cds_hooks.remark_words import remark_sentence
+from mappings.dates import ClinicalDate
+from mappings.evaluation import AntigenView, CriterionResult, Evaluation, Outcome, RelapseCategory
+from mappings.facts import Antigen, Facts, Remark, SourceRef
+from mappings.stated import STATED, is_stated
+from smart_app.page import words
+from smart_app.page.answer import place_of, shows_antigens
+from smart_app.page.narrative import Narrative, narratives_of
+from smart_app.page.view import PageView
+
+_QUESTIONS = {
+    "deceased": "Is a death recorded?",
+    "lymphoid-malignancy": "Is a lymphoid malignancy on record?",
+    "cd19-car-t": "Was a CD19 CAR T given?",
+    "relapse-after-car-t": "Is this a relapse, and what shows it?",
+    "lineage-switch": "Has the lineage switched?",
+    "cd19-on-relapse": "CD19 on the relapse sample?",
+}
+_RESTS_ON = {
+    "deceased": ("Patient",),
+    "lymphoid-malignancy": ("Condition",),
+    "cd19-car-t": ("Procedure", "MedicationAdministration", "Condition"),
+    "relapse-after-car-t": ("Condition", "Observation", "DiagnosticReport"),
+    "lineage-switch": ("Observation", "DiagnosticReport"),
+}
+_DECIDED_BY = {
+    RelapseCategory.DECEASED: "deceased",
+    RelapseCategory.NO_LYMPHOID_MALIGNANCY: "lymphoid-malignancy",
+    RelapseCategory.NO_CD19_CAR_T: "cd19-car-t",
+    RelapseCategory.NO_RELAPSE: "relapse-after-car-t",
+}
+_SOURCES_SHOWN = 4
+_NOTES_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """One record behind a step: as quoted, where it stands, when, and where its raw form is read."""
+
+    quote: str
+    reference: str
+    when: str
+    raw: str
+    stated: bool
+    trigger: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One question of the trail with its answer in words and the records it rests on."""
+
+    number: int
+    question: str
+    answer: str
+    state: str
+    glyph: str
+    rule: str
+    sources: tuple[SourceLine, ...]
+    more: tuple[SourceLine, ...]
+    narratives: tuple[Narrative, ...]
+    stated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something missing, set aside, in conflict or unread: what, then why or what settles it."""
+
+    glyph: str
+    lead: str
+    rest: str
+    reference: str = ""
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """A list of notes under one heading, and how many more the JSON form holds."""
+
+    id: str
+    title: str
+    rows: tuple[Note, ...]
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The whole section."""
+
+    steps: tuple[Step, ...]
+    lists: tuple[Notes, ...]
+    read: str
+
+
+def build_why(view: PageView) -> Why:
+    """Trail, missing, conflicts, set-aside, unread and remarks of this evaluation."""
+    evaluation = view.evaluation
+    dates = dates_of(evaluation.facts)
+    told = narratives_of(view)
+    steps: list[Step] = []
+    for step in _asked(evaluation):
+        if step.criterion == "cd19-on-relapse":
+            if shows_antigens(evaluation):
+                for antigen in evaluation.assessment.antigens:
+                    steps.append(_antigen_step(view, antigen, len(steps) + 1, step.rule, dates, told))
+        else:
+            steps.append(_step(view, step, len(steps) + 1, dates, told))
+    return Why(tuple(steps), tuple(n for n in _lists(view) if n.rows), _read_words(evaluation))
+
+
+def _asked(evaluation: Evaluation) -> list[CriterionResult]:
+    """The questions up to the one that decided; what comes after it was not asked."""
+    trail = list(evaluation.assessment.trail)
+    last = _DECIDED_BY.get(evaluation.assessment.category)
+    for number, step in enumerate(trail):
+        if step.criterion == last:
+            return trail[: number + 1]
+    return trail
+
+
+def dates_of(facts: Facts) -> dict[str, ClinicalDate]:
+    """The day each record bears, where a fact that rests on it has one."""
+    found: dict[str, ClinicalDate] = {}
+
+    def keep(source: SourceRef | None, when: ClinicalDate | None) -> None:
+        if source is not None and when is not None:
+            found.setdefault(source.reference, when)
+
+    for result in facts.antigens:
+        keep(result.source, result.collected)
+    for event in facts.events:
+        keep(event.source, event.when or event.recorded)
+    for diagnosis in facts.diagnoses:
+        keep(diagnosis.source, diagnosis.recorded or diagnosis.onset)
+    for infusion in (*facts.infusions, *facts.other_cellular):
+        for source in infusion.sources:
+            keep(source, infusion.first)
+    for therapy in facts.therapies:
+        for source in therapy.sources:
+            keep(source, therapy.first)
+    for fact in facts.safety:
+        keep(fact.source, fact.when)
+    for count in facts.monitoring:
+        keep(count.source, count.when)
+    return found
+
+
+def _step(
+    view: PageView,
+    step: CriterionResult,
+    number: int,
+    dates: dict[str, ClinicalDate],
+    told: dict[str, Narrative],
+) -> Step:
+    shown, more = _sources(view, step.sources, dates)
+    holds = step.outcome is Outcome.HOLDS
+    narratives = [told[s.reference] for s in step.sources if s.reference in told] if holds else []
+    reports = () if step.criterion != "relapse-after-car-t" else tuple(dict.fromkeys(narratives))
+    return Step(
+        number=number,
+        question=_QUESTIONS[step.criterion],
+        answer=_answer(view.evaluation, step),
+        state="",
+        glyph="",
+        rule=step.rule,
+        sources=shown,
+        more=more,
+        narratives=reports[:3],
+        stated=STATED in step.because,
+    )
+
+
+def _answer(evaluation: Evaluation, step: CriterionResult) -> str:
+    because = words.short(step.because, 420)
+    if step.outcome is Outcome.HOLDS:
+        return words.ended(f"Yes: {because}")
+    if step.outcome is Outcome.UNKNOWN:
+        return words.ended(f"Not known: {because}")
+    if _cut(evaluation, step.criterion):
+        return "Not known in full: nothing of it in what was read, but not everything was read."
+    return words.ended(f"No: {because}")
+
+
+def _cut(evaluation: Evaluation, criterion: str) -> bool:
+    """Whether a `no` would rest on types that were not read in full (rules 11.5, H-08)."""
+    needed = _RESTS_ON.get(criterion, ())
+    return any(row.type in needed and row.state != "complete" for row in evaluation.facts.seen)
+
+
+def _antigen_step(
+    view: PageView,
+    antigen: AntigenView,
+    number: int,
+    rule: str,
+    dates: dict[str, ClinicalDate],
+    told: dict[str, Narrative],
+) -> Step:
+    name = antigen.antigen.value
+    question = _QUESTIONS["cd19-on-relapse"] if antigen.antigen is Antigen.CD19 else f"{name}?"
+    sources = tuple(result.source for result in antigen.results)
+    shown, more = _sources(view, sources, dates)
+    places = list(dict.fromkeys(place_of(result) for result in antigen.results))
+    where = f" {'; '.join(words.ended(place) for place in places[:3])}" if places else ""
+    narratives = tuple(dict.fromkeys(told[s.reference] for s in sources if s.reference in told))
+    return Step(
+        number=number,
+        question=question,
+        answer=words.ended(words.upper_first(words.short(antigen.because, 300))) + where,
+        state="Results disagree" if antigen.discordant else words.STATE_WORDS[antigen.state],
+        glyph="discordant" if antigen.discordant else words.GLYPHS[antigen.state],
+        rule=rule if antigen.antigen is Antigen.CD19 else "CD-9",
+        sources=shown,
+        more=more,
+        narratives=narratives if antigen.antigen is Antigen.CD19 else (),
+        stated=any(is_stated(source) for source in sources),
+    )
+
+
+def _sources(
+    view: PageView, sources: Iterable[SourceRef], dates: dict[str, ClinicalDate]
+) -> tuple[tuple[SourceLine, ...], tuple[SourceLine, ...]]:
+    """Each record once, with every word quoted from it; the first few, and the rest."""
+    quotes: dict[str, list[str]] = {}
+    for source in sources:
+        quotes.setdefault(source.reference, []).append(words.short(source.quote, 140))
+    lines = []
+    for reference, said in quotes.items():
+        kept = [quote for quote in dict.fromkeys(said) if quote]
+        when = dates.get(reference)
+        stated = reference.startswith("stated/")
+        lines.append(
+            SourceLine(
+                quote=" … ".join(kept[:2]),
+                reference="Stated by the user, not in the chart" if stated else words.short(reference, 90),
+                when=words.date_words(when) if when is not None and not stated else "",
+                raw=words.raw_path(view.base, reference),
+                stated=stated,
+                trigger=reference in view.highlighted,
+            )
+        )
+    return tuple(lines[:_SOURCES_SHOWN]), tuple(lines[_SOURCES_SHOWN:])
+
+
+def _lists(view: PageView) -> Iterable[Notes]:
+    assessment = view.evaluation.assessment
+    yield Notes("missing", "Missing", tuple(_missing(view)))
+    for name, title, glyph, remarks in (
+        ("conflicts", "Conflicts", "discordant", assessment.conflicts),
+        ("aside", "Set aside", "aside", assessment.set_aside),
+        ("unread", "Not readable", "missing", assessment.unread),
+        ("remarks", "Notes", "value", assessment.remarks),
+    ):
+        rows = tuple(_note(view, remark, glyph) for remark in remarks[:_NOTES_SHOWN])
+        yield Notes(name, title, rows, max(0, len(remarks) - _NOTES_SHOWN))
+
+
+def _missing(view: PageView) -> Iterable[Note]:
+    for item in view.evaluation.assessment.missing:
+        if item.code == "unseen":
+            lead = words.ended(words.upper_first(words.short(item.what, 120)))
+            why = words.ended(f"Why: {words.short(item.remedy, 120)}")
+            yield Note("missing", lead, f"{why} Not seen does not mean absent.")
+        else:
+            remedy = words.ended(f"Settled by: {words.short(item.remedy, 160)}")
+            yield Note("missing", f"{words.upper_first(words.short(item.what, 120))}.", remedy)
+
+
+def _note(view: PageView, remark: Remark, glyph: str) -> Note:
+    reference = remark.source.reference if remark.source is not None else ""
+    kind = "user" if remark.code == "stated" else glyph
+    sentence = words.ended(words.upper_first(words.short(remark_sentence(remark), 300)))
+    return Note(kind, sentence, "", words.short(reference, 90), words.raw_path(view.base, reference))
+
+
+def _read_words(evaluation: Evaluation) -> str:
+    seen = evaluation.facts.seen
+    whole = [row for row in seen if row.state == "complete"]
+    total = sum(row.count for row in seen)
+    unread = len(evaluation.assessment.unread)
+    rest = f"{words.counted(unread, 'entry', 'entries')} not readable" if unread else "none unreadable"
+    return f"{len(whole)} of {len(seen)} types read in full; {words.counted(total, 'record')} read, {rest}."

@@ -1,0 +1,2 @@
+// Sends the sign-in form at once; without JavaScript its button does.
+document.getElementById("send").submit();
