@@ -54,7 +54,8 @@ def open_token(text: str, algorithms: Collection[str], *, untyped: bool = False)
     if parts is None:
         raise TokenFault("token_form")
     header = _read_object(parts[1])
-    if header.get("alg") not in algorithms or not isinstance(header["alg"], str):
+    alg = header.get("alg")
+    if not isinstance(alg, str) or alg not in algorithms:
         raise TokenFault("algorithm")
     typ = header.get("typ")
     if typ != "JWT" and not (untyped and typ is None):
@@ -66,7 +67,7 @@ def open_token(text: str, algorithms: Collection[str], *, untyped: bool = False)
         raise TokenFault("kid")
     if "jku" in header and not isinstance(jku, str):
         raise TokenFault("jku")
-    return SignedToken(text, header["alg"], kid, jku, MappingProxyType(_read_object(parts[2])))
+    return SignedToken(text, alg, kid, jku, MappingProxyType(_read_object(parts[2])))
 
 
 def check_signature(token: SignedToken, key: RSAKey | ECKey) -> None:
