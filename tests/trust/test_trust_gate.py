@@ -608,16 +608,12 @@ def test_t_01_any_value_of_any_member_is_admitted_or_refused_never_an_error(
 ) -> None:
     world = two_sites()
     good = {"alg": "ES384", "typ": "JWT", "kid": "key-a"}
-    why = world.why(_signed_raw(good | header, claims() | changed))
-    touched = {name for name in changed if name not in ("nbf", "sub", "tenant", "jti", "aud")}
-    if touched or set(header) & {"alg", "typ", "kid", "jku", "crit"}:
-        event(why)
+    event(world.why(_signed_raw(good | header, claims() | changed)))
 
 
-@given(
-    st.text(max_size=60)
-    | st.binary(max_size=60).map(b64)
-    | st.from_regex(r"[\w-]{2,9}\.[\w-]{2,9}\.[\w-]{2,9}", fullmatch=True)
-)
+_NEARLY = st.from_regex(r"[\w-]{2,9}\.[\w-]{2,9}\.[\w-]{2,9}", fullmatch=True)
+
+
+@given(st.text(max_size=60) | st.binary(max_size=60).map(b64) | _NEARLY)
 def test_t_01_any_header_text_is_refused_never_an_error(text: str) -> None:
     assert two_sites().why(text) != "admitted"

@@ -44,7 +44,7 @@ def _changed(jwk: dict[str, Any], **changed: Any) -> dict[str, Any]:
 
 
 def _weak_rsa() -> dict[str, Any]:
-    small = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    small = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - weak on purpose
     return public_jwk(small, "k", "RS384")
 
 

@@ -6,9 +6,9 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-from forging import NOW, World, claims, private_key, sign, site_a, site_b, two_sites
+from forging import AUDIENCES, NOW, World, claims, private_key, sign, site_a, site_b, two_sites
 
-from cds_hooks.trust import Gate, SeenTokens
+from cds_hooks.trust import Gate, NotTrusted, SeenTokens
 
 
 def test_t_04_a_token_is_good_once() -> None:
@@ -64,10 +64,6 @@ def test_t_04_of_many_at_once_exactly_one_wins(down: bool, shared: bool) -> None
 
 
 def _race(gates: list[Gate], token: str) -> int:
-    from forging import AUDIENCES
-
-    from cds_hooks.trust import NotTrusted
-
     barrier, wins = threading.Barrier(12), []
 
     def call(gate: Gate) -> None:
