@@ -21,6 +21,8 @@ from joserfc.jwk import ECKey, RSAKey
 ALGORITHMS = ("ES384", "RS384")
 LEAD = timedelta(days=1)
 OVERLAP = timedelta(days=7)
+RENEW_AFTER = timedelta(days=365)
+"""A key older than this should get a successor: a local policy, not a clause."""
 _PREFIX = "sign-"
 _RSA_BITS = 3072
 
@@ -130,6 +132,12 @@ class OwnKeys:
         ripe = [own for own in mine if own.signs_from() <= now]
         return ripe[-1] if ripe else mine[0] if mine else None
 
+    def days_left(self, now: datetime) -> float | None:
+        """Days until the first signing key is due for rotation, below nought when overdue; None without keys."""
+        signing = [own for alg in ALGORITHMS if (own := self.signing(alg, now)) is not None]
+        ends = [own.created + RENEW_AFTER - now for own in signing]
+        return min(ends) / timedelta(days=1) if ends else None
+
     def published(self, now: datetime) -> tuple[OwnKey, ...]:
         """The keys an EHR may meet: all but those whose successor has signed for longer than the overlap."""
         gone = {own.kid for alg in ALGORITHMS for own in _past(self.of(alg), now - OVERLAP)}
@@ -164,6 +172,10 @@ class KeyFolder:
     def signing(self, alg: str) -> OwnKey | None:
         """The key that signs now with this algorithm, or None."""
         return self.keys().signing(alg, self._clock())
+
+    def days_left(self, now: datetime) -> float | None:
+        """Days until a signing key is due for rotation; raises `KeyFault`."""
+        return self.keys().days_left(now)
 
     def public_set(self) -> dict[str, list[dict[str, Any]]]:
         """The public key set as of now."""

@@ -1,0 +1,86 @@
+"""A fresh access token when the old one is used up: one refresh at a time per workspace, across threads and workers.
+
+The lock is a claim written into the sealed row by compare-and-set, so two tabs and two workers spend a rotating
+refresh token once. The old tokens stay until the new ones are stored; a refusal ends the workspace (T-32).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from smart_app.launch.fault import LaunchFault
+from smart_app.launch.oauth import TokenEndpoint
+from smart_app.launch.session import Session, Tokens
+from smart_app.launch.token_answer import read_tokens
+from smart_app.launch.vault import Opened, Vault
+
+CLAIM_S = 15.0
+EARLY_S = 20.0
+_WAIT_S = 0.05
+_SPENT = frozenset({"invalid_grant"})
+
+
+class Renewal:
+    """Gives usable access tokens; refreshes where one is about to expire or was refused."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        endpoint: Callable[[Opened], TokenEndpoint],
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._vault = vault
+        self._endpoint = endpoint
+        self._clock = clock
+        self._sleep = sleep
+
+    def token(self, name: str) -> str:
+        """An access token that should still be good for a while; raises `LaunchFault` (`ended`)."""
+        session = self._vault.peek(name).session
+        expires = session.tokens.expires
+        if expires and expires - self._clock().timestamp() < EARLY_S and session.tokens.refresh:
+            fresh = self.renewed(name, session.tokens.access)
+            return fresh or session.tokens.access
+        return session.tokens.access
+
+    def renewed(self, name: str, refused: str) -> str | None:
+        """A token other than the one refused, or None where the EHR gave no refresh token or does not answer.
+
+        Raises `LaunchFault` (`ended`) where the EHR refused to refresh: the workspace is deleted then.
+        """
+        patience = CLAIM_S * 2
+        while patience > 0:
+            opened = self._vault.peek(name)
+            session = opened.session
+            if session.tokens.access != refused:
+                return session.tokens.access
+            if not session.tokens.refresh:
+                return None
+            now = self._clock().timestamp()
+            if session.claimed_until <= now:
+                claimed = replace(session, claimed_until=now + CLAIM_S)
+                if self._vault.replace(opened, claimed):
+                    return self._refresh(name, opened, claimed)
+                continue
+            self._sleep(_WAIT_S)
+            patience -= _WAIT_S
+        return None
+
+    def _refresh(self, name: str, opened: Opened, session: Session) -> str | None:
+        try:
+            answer = self._endpoint(opened).refresh(session.tokens.refresh)
+            tokens = read_tokens(answer, self._clock())
+        except LaunchFault as fault:
+            if fault.detail in _SPENT:
+                self._vault.end(name)
+                raise LaunchFault("ended", fault.detail) from fault
+            self._vault.change(name, lambda kept: replace(kept, claimed_until=0.0))
+            return None
+        kept_refresh = tokens.refresh or session.tokens.refresh
+        fresh = Tokens(tokens.access, kept_refresh, tokens.expires)
+        self._vault.change(name, lambda kept: replace(kept, tokens=fresh, claimed_until=0.0))
+        return fresh.access

@@ -1,0 +1,116 @@
+"""A workspace and its chart as the page wants them: statements laid over, context and warnings said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from ehr.queries import ReadState
+from mappings.evaluation import Evaluation
+from mappings.stated import evaluate_with
+from smart_app.launch.browser import csrf_token
+from smart_app.launch.charts import Chart
+from smart_app.launch.desk import stated_now
+from smart_app.launch.parts import LaunchParts
+from smart_app.launch.queries import words_for
+from smart_app.launch.vault import Opened
+from smart_app.page.view import ContextNote, Filters, PageView, Stated, read_filters
+from smart_app.page.whatif import StatementFault, read_statements
+
+_TOLD = {
+    "waiting": "waiting",
+    "reading": "reading",
+    ReadState.COMPLETE.value: "read",
+    ReadState.INCOMPLETE.value: "read in part",
+    ReadState.FAILED.value: "not read",
+    "withheld": "not asked for: the EHR did not grant it",
+}
+_NOTES = {
+    "user-not-stated": "The EHR did not say who is signed in.",
+}
+
+
+def page_view(
+    parts: LaunchParts,
+    opened: Opened,
+    chart: Chart,
+    evaluation: Evaluation,
+    *,
+    secret: str,
+    query: Mapping[str, str],
+    form: Mapping[str, str] | None = None,
+    faults: Mapping[str, str] | None = None,
+    message: str = "",
+) -> PageView:
+    """The view of an evaluated chart with what the user stated so far."""
+    session = opened.session
+    statements, dropped = _statements(parts, opened, evaluation)
+    shown = evaluation
+    if statements:
+        shown = evaluate_with(
+            evaluation.facts,
+            [one.statement for one in statements],
+            parts.knowledge,
+            chart.read_at or parts.moment(),
+            parts.regions_of(opened.site),
+        )
+    told = [message, *(_NOTES[note] for note in session.warnings if note in _NOTES)]
+    if dropped:
+        told.append("A statement no longer fits the chart as read now and was taken out.")
+    return PageView(
+        evaluation=shown,
+        knowledge=parts.knowledge,
+        base=f"/w/{opened.name}",
+        csrf=csrf_token(secret),
+        read_at=chart.read_at or parts.moment(),
+        user=session.user,
+        site=opened.site.name,
+        environment="" if opened.site.environment == "production" else opened.site.environment,
+        need_banner=session.banner,
+        highlighted=session.highlights,
+        app_context=_context(opened),
+        statements=statements,
+        chart=evaluation if statements else None,
+        filters=read_filters(query, evaluation) if query else Filters(),
+        records=chart.records,
+        form=form or {},
+        form_faults=faults or {},
+        message=" ".join(one for one in told if one),
+    )
+
+
+def progress_rows(chart: Chart) -> list[dict[str, str]]:
+    """One row per query: its words, how far it is, and how many pages came."""
+    rows = []
+    for step in chart.steps.values():
+        pages = f", {step.pages} page{'' if step.pages == 1 else 's'}" if step.pages else ""
+        reason = f": {step.reason}" if step.reason and step.state != "withheld" else ""
+        rows.append(
+            {
+                "state": step.state,
+                "words": words_for(step.query),
+                "told": f"{_TOLD.get(step.state, step.state)}{pages}{reason}",
+            }
+        )
+    return rows
+
+
+def _statements(parts: LaunchParts, opened: Opened, evaluation: Evaluation) -> tuple[tuple[Stated, ...], int]:
+    found: list[Stated] = []
+    dropped = 0
+    for form in stated_now(opened.session, parts.clock().timestamp()):
+        try:
+            read = read_statements(form, evaluation, parts.knowledge)
+        except StatementFault:
+            dropped += 1
+            continue
+        at = datetime.fromtimestamp(float(form["at"]), UTC)
+        found.extend(Stated(one, at, form.get("where", "")) for one in read)
+    return tuple(found), dropped
+
+
+def _context(opened: Opened) -> ContextNote:
+    for warning in opened.session.warnings:
+        if warning.startswith("card-context-"):
+            return ContextNote.EXPIRED if "expired" in warning else ContextNote.OTHER_PATIENT
+    return ContextNote.OK if opened.session.card else ContextNote.NONE
