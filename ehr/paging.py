@@ -76,6 +76,8 @@ def checked_next(text: str, base: Address, *, allow_http: bool) -> Address:
 
     The link is opaque: nothing of it is read but where it leads. A relative one is taken from the base.
     """
+    if not text.strip():
+        raise PageFault("origin", "a further page was announced without its address")
     whole = text if "://" in text else urljoin(base.text.rstrip("/") + "/", text)
     try:
         address = parse_address(whole, allow_http=allow_http, allow_query=True)

@@ -5,10 +5,10 @@ Sources: T-07 to T-10 (where a token may go, how a lying server is survived); sm
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import requests
@@ -21,6 +21,10 @@ from ehr.watched import Watchdog, WatchedAdapter
 _PIECE = 16 * 1024
 _LEAST_TIMEOUT = 0.001
 _REDIRECTS = range(300, 400)
+
+# at DEBUG, and at WARNING where headers are odd, these write whole addresses, and those name patients (H-66)
+for _name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
+    logging.getLogger(f"urllib3.{_name}").addFilter(lambda _: False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,6 @@ class Transport:
         if deadline.passed:
             raise TransportFault("deadline")
         session = self._session(_origin(request.url))
-        request.auth = _NoAuth()
         answer: Answer | None = None
         fault = ("bad", "")
         with self._watchdog.watch(deadline):
@@ -139,13 +142,12 @@ class Transport:
         max_bytes: int,
         budget: ByteBudget | None,
     ) -> Answer:
-        response = session.send(
+        # past Session.send, which would read the body of a redirect to its end, keep cookies and look for proxies
+        response = session.get_adapter(prepared.url or "").send(
             prepared,
             stream=True,
-            allow_redirects=False,
             timeout=max(deadline.left(), _LEAST_TIMEOUT),
             verify=self._verify,
-            proxies={},
         )
         whole = False
         try:
@@ -169,21 +171,11 @@ class Transport:
     def _new_session(self) -> requests.Session:
         session = requests.Session()
         session.trust_env = False
-        session.max_redirects = 0
         session.headers.clear()
-        # a cookie given for one user's call must not travel with the next user's
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = WatchedAdapter(pool_connections=1, pool_maxsize=self._connections)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return session
-
-
-class _NoAuth(requests.auth.AuthBase):
-    """Stands where `requests` would look for credentials in the address: the headers given are the only ones."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
 
 
 def _origin(url: str | None) -> str:
@@ -214,6 +206,9 @@ def _body(
                 raise TransportFault("too-large")
             size += len(piece)
             pieces.append(piece)
+        if deadline.passed:
+            # the watchdog's shutting looks like the end of a body, or of headers, that stated no length
+            raise TransportFault("deadline")
         return b"".join(pieces)
     except BaseException:
         pieces.clear()
