@@ -49,8 +49,8 @@ class DraftOrder:
 class OrderFinding:
     """What one order rule says about one or more orders, with the patient's own data in `fills`.
 
-    `names` are the treatments in the words of the knowledge; `basis` is the id of the decision rule, `cited` the
-    titles of its sources. Values of `fills` may be chart text.
+    `names` are the treatments in the words of the knowledge, `options` the options that contain them; `basis` is the id
+    of the decision rule, `cited` the titles of its sources. Names and values of `fills` may be chart text.
     """
 
     rule: str
@@ -64,6 +64,7 @@ class OrderFinding:
     basis: str
     cited: tuple[str, ...]
     concepts: tuple[str, ...]
+    options: tuple[str, ...] = ()
     antigen: str = ""
     asks_testing: bool = False
     sources: tuple[SourceRef, ...] = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mappings.dates import before
+from mappings.dates import before, parse_date
 from mappings.deciding.antigen_words import describe
 from mappings.deciding.order_case import Case, Found, is_car, planned_words, shown, span
 from mappings.evaluation import AntigenView, RelapseCategory
@@ -230,7 +230,11 @@ def _label_withdrawn(case: Case, condition: OrderCondition, ordered: Concept) ->
         return None
     for row in case.knowledge.option(condition.option).status:
         if row.state == "withdrawn" and row.region in case.evaluation.regions:
-            fills = (("region", row.region), ("date", row.as_of), ("indication", row.indication))
+            fills = (
+                ("region", row.region),
+                ("date", shown(parse_date(row.as_of))),
+                ("indication", row.indication),
+            )
             return Found(fills)
     return None
 

@@ -81,6 +81,7 @@ def _classes(concept: Concept) -> set[str]:
 def _finding(
     rule: OrderRule, knowledge: Knowledge, rows: Sequence[tuple[DraftOrder, Concept]], found: Found
 ) -> OrderFinding:
+    ordered = {concept.id for _, concept in rows}
     chosen_first = sorted(rows, key=lambda row: not row[0].selected)
     return OrderFinding(
         rule=rule.id,
@@ -93,7 +94,8 @@ def _finding(
         fills=found.fills,
         basis=rule.basis,
         cited=_titles(rule, knowledge),
-        concepts=tuple(sorted({concept.id for _, concept in rows})),
+        concepts=tuple(sorted(ordered)),
+        options=tuple(option.id for option in knowledge.options if ordered & set(option.contains)),
         antigen=rule.condition.antigen,
         asks_testing=rule.asks_testing,
         sources=found.sources,

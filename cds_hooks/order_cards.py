@@ -1,0 +1,188 @@
+"""What the order rules found, as at most three cards: one per kind of finding, no decision of its own (invariant 2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cds_hooks import card_lines as lines
+from cds_hooks.card_options import option_lines
+from cds_hooks.cards import MAX_CARDS, MAX_DETAIL, MAX_SUMMARY, Card
+from cds_hooks.facts_digest import findings_digest
+from cds_hooks.names import CardNames
+from cds_hooks.plain import all_of, plain, sentence, upper_first
+from mappings.evaluation import Assessment, Evaluation, RelapseCategory, Route
+from mappings.facts import Certainty
+from mappings.orders import DraftOrder, OrderFinding
+
+_KINDS = ("antigen", "safety", "history", "not-checked")
+_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+_HEAD_NAMES = 24  # so that name and state stand within the first 60 characters (H-47)
+_HEAD_VALUE = 60
+_VALUE = 240
+_ORDERS_SHOWN = 4
+_SOURCES_SHOWN = 3
+_MORE = "- More stands in the full evaluation."
+_PROBLEMS = {
+    "other-patient": "names another patient",
+    "no-drug": "names its drug by a reference that was not given",
+    "unreadable": "could not be read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCard(Card):
+    """A card on orders; `digest` covers facts, orders and findings, and is what an override of it holds for (H-44)."""
+
+    digest: str = ""
+
+
+def order_cards(
+    evaluation: Evaluation,
+    findings: Sequence[OrderFinding],
+    names: CardNames,
+    drafts: Sequence[DraftOrder] = (),
+    notes: tuple[str, ...] = (),
+) -> tuple[OrderCard, ...]:
+    """One card per kind of finding, those with a warning first; empty is the normal case (H-43).
+
+    `drafts` lets a card say which of them were not checked; `notes` are sentences of ours on how the chart was read.
+    """
+    groups = [[one for one in findings if one.kind == kind] for kind in _KINDS]
+    groups = sorted((group for group in groups if group), key=lambda group: group[0].level != "warning")
+    return tuple(_card(evaluation, group, names, drafts, notes) for group in groups[:MAX_CARDS])
+
+
+def _card(
+    evaluation: Evaluation,
+    findings: Sequence[OrderFinding],
+    names: CardNames,
+    drafts: Sequence[DraftOrder],
+    notes: tuple[str, ...],
+) -> OrderCard:
+    assessment = evaluation.assessment
+    asks = any(one.asks_testing for one in findings)
+    lead = [*_orders(findings), *_results(assessment, findings), *_relapse(assessment)]
+    lead.append(lines.infusion_line(assessment.anchor, names))
+    items = [
+        *(f"{_said(one, one.sentence, _VALUE, 0)} Rule {one.basis}." for one in findings),
+        "To settle it: a stain or flow panel on tissue of this relapse." if asks else "",
+        *lines.unseen_lines(evaluation),
+        *notes,
+        _alternatives(evaluation, findings, names),
+        _sources(findings),
+        _not_checked(drafts),
+    ]
+    return OrderCard(
+        kind=f"order-{findings[0].kind}",
+        summary=_summary(findings),
+        detail=_detail(lead, items, f"The order is not blocked. {lines.closing_line(evaluation)}"),
+        indicator="warning" if any(one.level == "warning" for one in findings) else "info",
+        suggests=asks,
+        digest=findings_digest(evaluation, findings),
+    )
+
+
+def _summary(findings: Sequence[OrderFinding]) -> str:
+    """The first finding, and as many of the others as whole sentences fit under 140 characters."""
+    heads = list(dict.fromkeys(_said(one, one.head, _HEAD_VALUE, _HEAD_NAMES) for one in findings))
+    summary = plain(heads[0], MAX_SUMMARY)
+    for head in heads[1:]:
+        if len(summary) + 1 + len(head) <= MAX_SUMMARY:
+            summary = f"{summary} {head}"
+    return summary
+
+
+def _said(finding: OrderFinding, text: str, cap: int, cap_names: int) -> str:
+    """A sentence of the knowledge with this patient's data in it; every value is made safe on its own (H-48)."""
+    fills = {
+        name: plain(value.replace("low-or-partial", "low or partial"), cap) for name, value in finding.fills
+    }
+    fills["order"] = _names(finding, cap_names)
+    filled = _PLACEHOLDER.sub(lambda match: fills.get(match[1], "not known"), text)
+    return upper_first(filled)
+
+
+def _names(finding: OrderFinding, cap: int) -> str:
+    shown = [plain(name, 60) for name in finding.names]
+    whole = all_of(shown)
+    if not cap or len(whole) <= cap:
+        return whole
+    if len(shown) == 1:
+        return plain(whole, cap)
+    more = f" and {len(shown) - 1} more"
+    return plain(shown[0], cap - len(more)) + more
+
+
+def _orders(findings: Sequence[OrderFinding]) -> list[str]:
+    """The orders spoken of, as charted, what was just chosen first; an order signed before is called so."""
+    orders = list(dict.fromkeys(order for one in findings for order in one.orders))
+    chosen = [order for order in orders if order.selected]
+    others = [order for order in orders if not order.selected]
+    said = []
+    if chosen:
+        said.append(f"Order: {_labels(chosen)}.")
+    if others:
+        said.append(f"Also among the drafts: {_labels(others)}.")
+    return said
+
+
+def _labels(orders: list[DraftOrder]) -> str:
+    words = []
+    for order in orders[:_ORDERS_SHOWN]:
+        status = "" if order.status in ("draft", "") else f" (status {plain(order.status, 20)})"
+        words.append(f"“{plain(order.label, 70)}”{status}")
+    more = f" and {len(orders) - _ORDERS_SHOWN} more" if len(orders) > _ORDERS_SHOWN else ""
+    return ", ".join(dict.fromkeys(words)) + more
+
+
+def _results(assessment: Assessment, findings: Sequence[OrderFinding]) -> list[str]:
+    """What is reported of the antigens spoken of, with method and date."""
+    asked = {one.antigen for one in findings if one.antigen}
+    views = tuple(view for view in assessment.antigens if view.antigen.value in asked)
+    return lines.result_lines(replace(assessment, antigens=views)) if views else []
+
+
+def _relapse(assessment: Assessment) -> list[str]:
+    if assessment.confirmation is Certainty.NONE:
+        return []
+    return [lines.confirmation_line(assessment)]
+
+
+def _alternatives(evaluation: Evaluation, findings: Sequence[OrderFinding], names: CardNames) -> str:
+    """Options of the same evaluation that can be considered, without what was ordered; none is ranked (invariant 10)."""
+    ordered = {option for one in findings for option in one.options}
+    left = tuple(m for m in evaluation.matches if m.route is Route.CONSIDER and m.option not in ordered)
+    if left:
+        return option_lines(replace(evaluation, matches=left), names)[0]
+    if evaluation.assessment.category is RelapseCategory.INSUFFICIENT_DATA:
+        return "No options are named: the chart read so far gives no relapse category."
+    return ""
+
+
+def _sources(findings: Sequence[OrderFinding]) -> str:
+    titles = list(dict.fromkeys(plain(title, 110).rstrip(" .") for one in findings for title in one.cited))
+    return sentence(f"Sources: {'; '.join(titles[:_SOURCES_SHOWN])}", 360) if titles else ""
+
+
+def _not_checked(drafts: Sequence[DraftOrder]) -> str:
+    """Drafts that could not be looked at; silence about them would read as clearance."""
+    parts = []
+    for problem, words in _PROBLEMS.items():
+        count = sum(draft.problem == problem for draft in drafts)
+        if count:
+            parts.append(f"{count} {'draft' if count == 1 else 'drafts, each of which'} {words}")
+    return f"Not checked: {'; '.join(parts)}." if parts else ""
+
+
+def _detail(lead: list[str], items: list[str], closing: str) -> str:
+    """Lead, one list, closing line; items give way from the end when the card grows too long to read."""
+    start = " ".join(line for line in lead if line)
+    kept = [f"- {item}" for item in items if item]
+    room = MAX_DETAIL - len(start) - len(closing)
+    if sum(len(item) + 1 for item in kept) > room:
+        while kept and sum(len(item) + 1 for item in kept) > room - len(_MORE):
+            kept.pop()
+        kept.append(_MORE)
+    return "\n\n".join(part for part in (start, "\n".join(kept), closing) if part)
