@@ -108,7 +108,7 @@ def append(connection: Connection, key: bytes, rows: Sequence[AuditRow], again: 
     if again:
         ids = [row["row_id"] for row in rows]
         there = set(connection.scalars(select(AUDIT.c.row_id).where(AUDIT.c.row_id.in_(ids))))
-        rows = [row for row in rows if row["row_id"] not in there]
+        rows = list({row["row_id"]: row for row in rows if row["row_id"] not in there}.values())
     signed = list(chained(key, tail, rows))
     if not signed:
         return tail
