@@ -1,0 +1,72 @@
+"""`python -m sandbox_ehr`: a box as a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from datetime import date
+
+from sandbox_ehr.serve import start
+from sandbox_ehr.settings import CLIENT_IDS, SettingsFault, registration_toml
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox_ehr", description="An EHR with invented patients."
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument(
+        "--app", default="http://127.0.0.1:8000", help="address of the service and app to try"
+    )
+    parser.add_argument("--cds", default="", help="address of the hook services, where it is another")
+    parser.add_argument("--launch", default="", help="launch address of the app, where it is another")
+    parser.add_argument(
+        "--redirect", action="append", default=[], help="redirect address of the app; repeatable"
+    )
+    parser.add_argument("--jwks", default="", help="key set address of the app, where it is another")
+    parser.add_argument("--today", type=date.fromisoformat, help="the day the stories are told on")
+    parser.add_argument(
+        "--registration",
+        choices=sorted(CLIENT_IDS),
+        help="only print the site table for the service's configuration; needs --port",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serves until it is stopped; exit status 2 for unusable settings. The symmetric client's secret comes from
+    the environment variable SANDBOX_CLIENT_SECRET."""
+    options = _options(arguments)
+    if options.registration:
+        print(registration_toml(f"http://{options.host}:{options.port}", options.registration), end="")
+        return 0
+    try:
+        box = start(
+            options.host,
+            options.port,
+            app_base=options.app,
+            cds_base=options.cds,
+            app_launch_url=options.launch,
+            redirect_uris=tuple(options.redirect),
+            app_jwks_url=options.jwks,
+            client_secret=os.environ.get("SANDBOX_CLIENT_SECRET", ""),
+            today=options.today,
+        )
+    except (OSError, SettingsFault) as fault:
+        print(f"sandbox EHR: {fault}", file=sys.stderr)
+        return 2
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    print(f"sandbox ready {box.root}", flush=True)
+    stop.wait()
+    box.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
