@@ -94,7 +94,7 @@ class Table:
             self.blame(
                 name,
                 "is not one of the allowed words",
-                f"Use one of: {_listed(allowed)}{_nearest(value, allowed)}",
+                f"Use one of: {_listed(allowed)}{_guess(value, allowed)}",
             )
             return usual
         return value
@@ -105,7 +105,7 @@ class Table:
         for value in values:
             if value not in allowed:
                 self.blame(
-                    name, f"{value!r} is not known", f"Use only: {_listed(allowed)}{_nearest(value, allowed)}"
+                    name, f"{value!r} is not known", f"Use only: {_listed(allowed)}{_guess(value, allowed)}"
                 )
         return tuple(value for value in values if value in allowed)
 
@@ -249,8 +249,14 @@ def _listed(words: Collection[str]) -> str:
 
 
 def _nearest(word: str, allowed: Collection[str]) -> str:
-    near = get_close_matches(word.lower(), allowed, n=1, cutoff=0.6)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    longer = [known for known in allowed if known.startswith(word.lower()[:4]) and len(word) >= 4]
+    near = get_close_matches(word.lower(), allowed, n=1, cutoff=0.6) or longer
+    return near[0] if near else ""
+
+
+def _guess(word: str, allowed: Collection[str]) -> str:
+    near = _nearest(word, allowed)
+    return f" (did you mean {near!r}?)" if near else ""
 
 
 def _shown(value: str) -> str:
