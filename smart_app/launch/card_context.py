@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-CARD_CONTEXT_ODD = "card-context-odd"
+from ehr.app_context import ContextFault, read_context
+
+CARD_CONTEXT_ODD = "card-context"
 
 
 def read_card_context(
@@ -15,10 +17,8 @@ def read_card_context(
         return "", ()
     if not key:
         return "", (CARD_CONTEXT_ODD,)
-    from ehr.app_context import ContextFault, read_context
-
     try:
-        context = read_context(key, text, site, patient, now)
+        context = read_context(key, text, site=site, patient_id=patient, now=now)
     except ContextFault as fault:
-        return "", (f"card-context-{fault.code}",)
+        return "", (f"{CARD_CONTEXT_ODD}-{fault.code}",)
     return context.card, ()

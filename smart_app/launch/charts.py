@@ -20,6 +20,7 @@ from mappings.evaluation import Evaluation
 MOST_CHARTS = 200
 MOST_BYTES = 512 * 1024 * 1024
 _SWEEP_S = 30.0
+_FINAL = frozenset({"no-right", "not-found", "cap", "loop", "origin"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Step:
     state: str = "waiting"
     pages: int = 0
     reason: str = ""
+    records: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Chart:
     began: float = 0.0
     read_at: datetime | None = None
     fault: str = ""
+    accepted: bool = False
 
     @property
     def ready(self) -> bool:
@@ -54,9 +57,19 @@ class Chart:
         return self.evaluation is not None or bool(self.fault)
 
     @property
-    def failed(self) -> tuple[str, ...]:
-        """Keys of queries that did not bring everything and may be asked again."""
-        return tuple(key for key, one in self.fetched.items() if one.state is not ReadState.COMPLETE)
+    def retriable(self) -> tuple[str, ...]:
+        """Keys of queries that did not bring everything and may do so when asked again."""
+        return tuple(
+            key
+            for key, one in self.fetched.items()
+            if one.state is not ReadState.COMPLETE and one.code not in _FINAL
+        )
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a type failed altogether that may come when asked again, and the user has not gone on without."""
+        failed = [key for key in self.retriable if self.fetched[key].state is ReadState.FAILED]
+        return not self.accepted and any(not key.startswith("referred-") for key in failed)
 
     @property
     def size(self) -> int:
@@ -72,6 +85,7 @@ class Charts:
         self._charts: OrderedDict[str, Chart] = OrderedDict()
         self._used: dict[str, tuple[float, float]] = {}
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="chart")
+        self.queries = ThreadPoolExecutor(max_workers=32, thread_name_prefix="chart-query")
         self._monotonic = monotonic
         self._idle_s = idle_s
         self._ended = threading.Event()
@@ -141,6 +155,7 @@ class Charts:
         """Ends the background work and forgets everything."""
         self._ended.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self.queries.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             self._charts.clear()
             self._used.clear()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import replace
-from datetime import datetime
+from http import HTTPStatus
 
 from cds_hooks.memory import FeedbackRow, StoreDown
-from ehr.queries import Fetched, Query
+from ehr.queries import Fetched, Query, ReadState
 from ehr.reading import charts_from
-from ehr.site import Site
 from ehr.transport import Deadline
 from mappings.evaluation import Evaluation
 from smart_app.launch.charts import Chart, Step
@@ -33,7 +33,9 @@ SERVICE = "post-car-t-relapse"
 FEEDBACK_SYSTEM = "https://postcart.org/fhir/CodeSystem/page-feedback"
 MOST_STATED = 20
 STATED_LIFE_S = 30 * 60
+STOPPED = "reading was stopped by the user"
 _NEW_TOKENS = 6
+_LOOK_S = 0.2
 
 
 class Desk:
@@ -60,7 +62,7 @@ class Desk:
         chart = self.chart(opened)
         if chart.fault:
             raise LaunchFault(chart.fault)
-        if chart.evaluation is None:
+        if chart.evaluation is None or chart.stopped:
             raise LaunchFault("not-ready")
         return chart, chart.evaluation
 
@@ -73,7 +75,7 @@ class Desk:
             kept = {key: one for key, one in before.fetched.items() if key not in again}
         queries = tuple(q for q in chart_queries(opened.session.patient) if q.key not in kept)
         steps = {
-            **{one.query.key: _done(one) for one in kept.values()},
+            **{one.query.key: done_step(one) for one in kept.values()},
             **{query.key: Step(query) for query in queries},
         }
         chart = Chart(
@@ -111,7 +113,7 @@ class Desk:
         deadline = Deadline.after(self._parts.read_wait_s)
         asked, withheld = allowed(queries, scopes)
         for one in withheld.values():
-            self._parts.charts.step(opened.name, one.query, 0, "withheld")
+            self._tell(opened.name, one)
         found = {**kept, **withheld, **self._fetch(opened, asked, deadline)}
         referred, hidden = allowed(referred_queries(found), scopes)
         found = {**found, **hidden, **self._fetch(opened, referred, deadline)}
@@ -123,7 +125,9 @@ class Desk:
             decoded, opened.session.patient, moment, self._parts.regions_of(opened.site)
         )
         steps = {
-            one.query.key: _done(one) for one in found.values() if not one.query.key.startswith("referred-")
+            one.query.key: done_step(one)
+            for one in found.values()
+            if not one.query.key.startswith("referred-")
         }
         self._parts.charts.change(
             opened.name,
@@ -138,39 +142,64 @@ class Desk:
         )
 
     def _fetch(self, opened: Opened, queries: tuple[Query, ...], deadline: Deadline) -> dict[str, Fetched]:
-        """Reads with a fresh token each time the EHR has refused one; ends with the workspace where it says so."""
+        """Reads the queries side by side; ends early where the user goes on without or closes the page."""
+        charts = self._parts.charts
+        request_id = self._parts.request_id()
+        under_way = {charts.queries.submit(self._ask, opened, q, deadline, request_id): q for q in queries}
         found: dict[str, Fetched] = {}
-        left = queries
-        ended: list[LaunchFault] = []
+        while under_way:
+            done, _ = wait(under_way, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
+            for future in done:
+                query = under_way.pop(future)
+                found[query.key] = future.result()
+                self._tell(opened.name, found[query.key])
+            chart = charts.get(opened.name)
+            if chart is None:
+                raise LaunchFault("not-found", "closed")
+            if chart.accepted:
+                break
+        for future, query in under_way.items():
+            future.cancel()
+            found[query.key] = Fetched(query, ReadState.FAILED, (), STOPPED, "deadline")
+        return found
+
+    def _ask(self, opened: Opened, query: Query, deadline: Deadline, request_id: str) -> Fetched:
+        """One query, with a fresh token each time the EHR has refused one; raises where the EHR ended the session."""
         for _ in range(_NEW_TOKENS):
             token = self._renewal.token(opened.name)
+            ended: list[LaunchFault] = []
 
-            def renew(refused: str = token) -> str | None:
+            def renew(refused: str = token, ended: list[LaunchFault] = ended) -> str | None:
                 try:
                     return self._renewal.renewed(opened.name, refused)
                 except LaunchFault as fault:
                     ended.append(fault)
                     return None
 
-            found.update(
-                self._parts.link.fetch(
-                    opened.site,
-                    left,
-                    token=token,
-                    deadline=deadline,
-                    request_id=self._parts.request_id(),
-                    renew=renew,
-                    progress=lambda query, pages, state: self._parts.charts.step(
-                        opened.name, query, pages, state
-                    ),
-                )
-            )
+            one = self._parts.link.fetch(
+                opened.site,
+                (query,),
+                token=token,
+                deadline=deadline,
+                request_id=request_id,
+                renew=renew,
+                progress=lambda query, pages, state: self._parts.charts.step(
+                    opened.name, query, pages, "reading"
+                ),
+            )[query.key]
             if ended:
                 raise ended[0]
-            left = tuple(one.query for one in found.values() if one.code == "no-right" and one.status == 401)
-            if not left or deadline.passed or self._renewal.token(opened.name) == token:
+            refused = one.code == "no-right" and one.status == HTTPStatus.UNAUTHORIZED
+            if not refused or deadline.passed or self._renewal.token(opened.name) == token:
                 break
-        return found
+        return one
+
+    def _tell(self, name: str, one: Fetched) -> None:
+        step = done_step(one)
+        if not one.query.key.startswith("referred-"):
+            self._parts.charts.change(
+                name, lambda chart: replace(chart, steps={**chart.steps, one.query.key: step})
+            )
 
     @staticmethod
     def _check_patient(found: Mapping[str, Fetched], patient: str) -> None:
@@ -190,18 +219,20 @@ class Desk:
 
         return self._vault.change(opened.name, add)
 
-    def state_drop(self, opened: Opened, number: int) -> Session:
-        """Takes one statement back by its number, or all of them for 0."""
-        now = self._parts.clock().timestamp()
+    def state_clear(self, opened: Opened) -> Session:
+        """Takes all statements back."""
+        return self._vault.change(opened.name, lambda session: replace(session, stated=()))
 
-        def drop(session: Session) -> Session:
-            live = stated_now(session, now)
-            left = () if number == 0 else tuple(one for i, one in enumerate(live, 1) if i != number)
-            return replace(session, stated=left)
+    def retry(self, opened: Opened) -> None:
+        """Asks again only for what failed; for the whole chart where nothing did."""
+        there = self._parts.charts.get(opened.name)
+        self.read(opened, there.retriable if there is not None and there.ready and not there.fault else ())
 
-        return self._vault.change(opened.name, drop)
+    def go_on(self, opened: Opened) -> None:
+        """Shows what was read so far, what is missing marked; cuts reading short where it goes on."""
+        self._parts.charts.change(opened.name, lambda chart: replace(chart, accepted=True))
 
-    def feedback(self, opened: Opened, *, reason: str, display: str, comment: str) -> None:
+    def feedback(self, opened: Opened, *, reason: str, display: str) -> None:
         """Stores coded feedback on what the page says; raises `StoreDown`. No record and no patient is named."""
         if self._parts.memory is None:
             raise StoreDown
@@ -219,7 +250,6 @@ class Desk:
                     reason_code=reason,
                     reason_system=FEEDBACK_SYSTEM,
                     reason_display=display,
-                    comment=comment,
                 )
             ]
         )
@@ -235,20 +265,7 @@ def stated_now(session: Session, now: float) -> tuple[Mapping[str, str], ...]:
     return tuple(session.stated) if now - session.stated_at < STATED_LIFE_S else ()
 
 
-def _done(one: Fetched) -> Step:
-    return Step(
-        one.query,
-        "withheld" if one.code == "no-right" and not one.requests else one.state.value,
-        len(one.pages),
-        one.reason,
-    )
-
-
-def moment_of(stated: Mapping[str, str], zone_of: datetime) -> datetime:
-    """When a statement was made."""
-    return datetime.fromtimestamp(float(stated["at"]), tz=zone_of.tzinfo)
-
-
-def site_words(site: Site) -> str:
-    """How a site is called on the page."""
-    return site.name
+def done_step(one: Fetched) -> Step:
+    """How one query ended, for the loading page."""
+    records = sum(1 for _ in resources_of(one)) if one.state is ReadState.COMPLETE else 0
+    return Step(one.query, one.state.value, len(one.pages), one.reason, records)

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, g, request, send_from_directory
 
 from cds_hooks.memory import StoreDown
 from ehr.own_keys import KeyFault
+from ehr.site import Site, SmartClient
 from smart_app.launch.browser import (
     ancestors_of,
     drop_cookie,
@@ -23,17 +24,22 @@ from smart_app.launch.browser import (
     workspace_names,
 )
 from smart_app.launch.desk import Desk
-from smart_app.launch.faces import fault_page, page
+from smart_app.launch.faces import fault_page, html, page
 from smart_app.launch.fault import LaunchFault
 from smart_app.launch.opening import Begun, Opening
 from smart_app.launch.parts import LaunchParts
 from smart_app.launch.presets import PRESETS
 from smart_app.launch.trail import Trails
 from smart_app.launch.vault import Vault
+from smart_app.launch.views import environment_words
 from smart_app.launch.workspace_routes import workspace_routes
+from smart_app.page.render import static_file
+from smart_app.page.states import Site as Listed
+from smart_app.page.states import render_launch_choice
 
 _ASSETS = Path(__file__).parent.parent / "static" / "launch"
 _JWKS_AGE = 300
+_ASSET_AGE = 31_536_000
 _MOST_COOKIES_CHECKED = 30
 
 
@@ -67,17 +73,16 @@ def _begin_routes(routes: Blueprint, parts: LaunchParts, opening: Opening) -> No
             given = request.query_string.decode("latin-1")
             return _see_other(f"{parts.public_url}/launch?{given}")
         sites = [site for site in parts.registry.config.sites if site.smart is not None]
+        # the choice is a form, and browsers hold redirects after a form to form-action
         g.form_hosts = form_hosts_of(sites)
-        listed = [
-            {"name": s.smart.name or s.name, "iss": s.smart.iss, "test": s.test} for s in sites if s.smart
-        ]
-        return page("choose.html", root="", sites=listed, presets=PRESETS)
+        listed = [_listed(site, site.smart) for site in sites if site.smart is not None]
+        return html(render_launch_choice(sites=listed, presets=[Listed(a, n) for n, a in PRESETS]))
 
     def _send(begun: Begun) -> Response:
         g.launch_site = begun.site
         if begun.request.fields:
             g.form_hosts = form_hosts_of([begun.site])
-            response = page("send.html", root="", action=begun.request.url, fields=begun.request.fields)
+            response = page("send.html", action=begun.request.url, fields=begun.request.fields)
         else:
             response = _see_other(begun.request.url)
         set_state_cookie(response, begun.state, begun.cookie)
@@ -131,7 +136,6 @@ def _diagnostics_route(routes: Blueprint, parts: LaunchParts, trails: Trails) ->
             raise LaunchFault("own-key", fault.code) from fault
         return page(
             "diagnostics.html",
-            root="",
             sites=parts.registry.config.sites,
             keys=keys,
             trails=trails.newest_first(),
@@ -141,7 +145,20 @@ def _diagnostics_route(routes: Blueprint, parts: LaunchParts, trails: Trails) ->
         )
 
 
+def _listed(site: Site, smart: SmartClient) -> Listed:
+    return Listed(smart.iss, smart.name or site.name, environment_words(site))
+
+
 def _assets(routes: Blueprint) -> None:
+    @routes.get("/static/<name>")
+    def static(name: str) -> Response:
+        found = static_file(name)
+        if found is None:
+            raise LaunchFault("not-found", "path")
+        response = Response(found[0], content_type=found[1])
+        response.headers["Cache-Control"] = f"public, max-age={_ASSET_AGE}, immutable"
+        return response
+
     @routes.get("/launch-assets/<path:name>")
     def asset(name: str) -> Response:
         response = send_from_directory(_ASSETS, name, max_age=3600)
@@ -194,7 +211,7 @@ def _request_ids(parts: LaunchParts) -> Callable[[], str]:
 
 def _one(name: str, fault: str, *, needed: bool = True) -> str:
     values = request.args.getlist(name)
-    if len(values) > 1 or (needed and not values) or (values and not values[0]):
+    if len(values) > 1 or (needed and not any(values)):
         raise LaunchFault(fault, "count")
     return values[0] if values else ""
 

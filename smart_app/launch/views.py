@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ehr.queries import ReadState
+from ehr.site import Site
 from mappings.evaluation import Evaluation
 from mappings.stated import evaluate_with
 from smart_app.launch.browser import csrf_token
@@ -14,16 +15,17 @@ from smart_app.launch.desk import stated_now
 from smart_app.launch.parts import LaunchParts
 from smart_app.launch.queries import words_for
 from smart_app.launch.vault import Opened
+from smart_app.page.states import QueryRow, QueryState
 from smart_app.page.view import ContextNote, Filters, PageView, Stated, read_filters
 from smart_app.page.whatif import StatementFault, read_statements
+from smart_app.page.words import upper_first
 
-_TOLD = {
-    "waiting": "waiting",
-    "reading": "reading",
-    ReadState.COMPLETE.value: "read",
-    ReadState.INCOMPLETE.value: "read in part",
-    ReadState.FAILED.value: "not read",
-    "withheld": "not asked for: the EHR did not grant it",
+_STATES = {
+    "waiting": QueryState.WAITING,
+    "reading": QueryState.RUNNING,
+    ReadState.COMPLETE.value: QueryState.DONE,
+    ReadState.INCOMPLETE.value: QueryState.FAILED,
+    ReadState.FAILED.value: QueryState.FAILED,
 }
 _NOTES = {
     "user-not-stated": "The EHR did not say who is signed in.",
@@ -65,7 +67,7 @@ def page_view(
         read_at=chart.read_at or parts.moment(),
         user=session.user,
         site=opened.site.name,
-        environment="" if opened.site.environment == "production" else opened.site.environment,
+        environment=environment_words(opened.site),
         need_banner=session.banner,
         highlighted=session.highlights,
         app_context=_context(opened),
@@ -79,20 +81,23 @@ def page_view(
     )
 
 
-def progress_rows(chart: Chart) -> list[dict[str, str]]:
-    """One row per query: its words, how far it is, and how many pages came."""
-    rows = []
-    for step in chart.steps.values():
-        pages = f", {step.pages} page{'' if step.pages == 1 else 's'}" if step.pages else ""
-        reason = f": {step.reason}" if step.reason and step.state != "withheld" else ""
-        rows.append(
-            {
-                "state": step.state,
-                "words": words_for(step.query),
-                "told": f"{_TOLD.get(step.state, step.state)}{pages}{reason}",
-            }
+def query_rows(chart: Chart) -> tuple[QueryRow, ...]:
+    """One row per query for the loading page; a withheld type says that it was not even asked for."""
+    return tuple(
+        QueryRow(
+            name=upper_first(words_for(step.query)),
+            state=_STATES.get(step.state, QueryState.RUNNING),
+            records=step.records,
+            page=step.pages,
+            reason=step.reason,
         )
-    return rows
+        for step in chart.steps.values()
+    )
+
+
+def environment_words(site: Site) -> str:
+    """What a site that is not for care is called on every page."""
+    return "" if site.environment == "production" else site.environment
 
 
 def _statements(parts: LaunchParts, opened: Opened, evaluation: Evaluation) -> tuple[tuple[Stated, ...], int]:
@@ -111,6 +116,6 @@ def _statements(parts: LaunchParts, opened: Opened, evaluation: Evaluation) -> t
 
 def _context(opened: Opened) -> ContextNote:
     for warning in opened.session.warnings:
-        if warning.startswith("card-context-"):
+        if warning.startswith("card-context"):
             return ContextNote.EXPIRED if "expired" in warning else ContextNote.OTHER_PATIENT
     return ContextNote.OK if opened.session.card else ContextNote.NONE

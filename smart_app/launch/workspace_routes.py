@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 
 from flask import Blueprint, Response, g, request
 
-from smart_app.launch.browser import check_form, drop_cookie, workspace_cookie_name
+from smart_app.launch.browser import check_form, csrf_token, drop_cookie, workspace_cookie_name
+from smart_app.launch.charts import Chart
 from smart_app.launch.desk import Desk
-from smart_app.launch.faces import page
+from smart_app.launch.faces import html, page
 from smart_app.launch.fault import LaunchFault
 from smart_app.launch.parts import LaunchParts
 from smart_app.launch.vault import Opened, Vault
-from smart_app.launch.views import page_view, progress_rows
+from smart_app.launch.views import environment_words, page_view, query_rows
+from smart_app.page.identity import identity_of
 from smart_app.page.render import FEEDBACK_REASONS, render_page
+from smart_app.page.states import render_ended, render_loading, render_progress, render_read_fault
 from smart_app.page.takeaway import json_document, plain_text
 from smart_app.page.view import PageView
 from smart_app.page.whatif import LONGEST_WHERE, StatementFault, read_statements
+from smart_app.page.words import moment_words
 
-STOP_POLLING = 286
 REASONS = dict(FEEDBACK_REASONS)
 _STATEMENT_FIELDS = (
     "cd19",
@@ -37,8 +41,8 @@ _STATEMENT_FIELDS = (
     "where",
 )
 _LONGEST_FIELD = 200
-_LONGEST_COMMENT = 500
-_UNTOUCHED = frozenset({"progress", "alive"})
+_IDLE_SLACK = timedelta(seconds=2)
+_UNTOUCHED = frozenset({"progress", "idle"})
 
 View = Callable[[Opened], Response]
 
@@ -58,7 +62,11 @@ def workspace_routes(routes: Blueprint, parts: LaunchParts, vault: Vault, desk: 
                 if path.strip("/") not in _UNTOUCHED:
                     vault.touch(workspace)
                     parts.charts.used(workspace)
-                return view(opened, **rest)
+                response = view(opened, **rest)
+                if not post and response.mimetype == "text/html":
+                    after = opened.site.idle_minutes * 60
+                    response.headers["Refresh"] = f"{after}; url=/w/{workspace}/idle"
+                return response
 
             routes.add_url_rule(
                 f"/w/<workspace>{path}",
@@ -84,26 +92,43 @@ def _page_routes(entered: Callable[..., Callable[..., None]], parts: LaunchParts
         chart = desk.chart(opened)
         if chart.fault:
             raise LaunchFault(chart.fault)
+        token = csrf_token(g.workspace_secret)
         if chart.evaluation is None:
-            return page("reading.html", root="", base=f"/w/{opened.name}", steps=progress_rows(chart))
+            return html(
+                render_loading(
+                    base=f"/w/{opened.name}",
+                    queries=query_rows(chart),
+                    csrf=token,
+                    site=opened.site.name,
+                    environment=environment_words(opened.site),
+                )
+            )
+        if chart.stopped:
+            return html(_stopped_page(opened, chart, token, parts))
         view = page_view(
             parts, opened, chart, chart.evaluation, secret=g.workspace_secret, query=request.args
         )
-        return Response(render_page(view), mimetype="text/html")
+        return html(render_page(view))
 
     @entered("/progress")
     def progress(opened: Opened) -> Response:
         chart = desk.chart(opened)
-        response = page(
-            "progress.html", STOP_POLLING if chart.ready else 200, root="", steps=progress_rows(chart)
+        response = html(
+            render_progress(
+                base=f"/w/{opened.name}", queries=query_rows(chart), csrf=csrf_token(g.workspace_secret)
+            )
         )
         if chart.ready:
-            response.headers["HX-Redirect"] = f"/w/{opened.name}"
+            response.headers["HX-Refresh"] = "true"
         return response
 
-    @entered("/alive")
-    def alive(opened: Opened) -> Response:
-        return Response(status=204)
+    @entered("/idle")
+    def idle(opened: Opened) -> Response:
+        # the browser comes here by itself when the page has stood as long as the site allows (H-03)
+        if parts.clock() - opened.last_used >= timedelta(minutes=opened.site.idle_minutes) - _IDLE_SLACK:
+            desk.close(opened)
+            raise LaunchFault("not-found", "timed-out")
+        return _back(parts, opened)
 
     @entered("/raw/<kind>/<name>")
     def raw(opened: Opened, kind: str, name: str) -> Response:
@@ -119,12 +144,35 @@ def _page_routes(entered: Callable[..., Callable[..., None]], parts: LaunchParts
             text = content.decode("utf-8", "replace")
         return page(
             "raw.html",
-            root="",
             base=f"/w/{opened.name}",
             reference=f"{kind}/{name}",
-            patient=evaluation.facts.patient.id,
+            who=identity_of(evaluation),
+            site=opened.site.name,
+            environment_label=environment_words(opened.site),
             text=text,
         )
+
+
+def _stopped_page(opened: Opened, chart: Chart, token: str, parts: LaunchParts) -> str:
+    """Reading ended with something that may be asked again: retry it, or go on without it, marked."""
+    failed = next((one for key, one in chart.fetched.items() if key in chart.retriable), None)
+    return render_read_fault(
+        base=f"/w/{opened.name}",
+        queries=query_rows(chart),
+        csrf=token,
+        request_id=parts.request_id() or "not given",
+        code=failed.code if failed is not None else "none",
+        at=moment_words(parts.clock()),
+        who=identity_of(chart.evaluation) if chart.evaluation is not None else None,
+        site=opened.site.name,
+        environment=environment_words(opened.site),
+    )
+
+
+def _back(parts: LaunchParts, opened: Opened, place: str = "") -> Response:
+    response = Response(status=303)
+    response.headers["Location"] = f"{parts.public_url}/w/{opened.name}{place}"
+    return response
 
 
 def _take_away_routes(entered: Callable[..., Callable[..., None]], parts: LaunchParts, desk: Desk) -> None:
@@ -143,18 +191,12 @@ def _take_away_routes(entered: Callable[..., Callable[..., None]], parts: Launch
 
 
 def _action_routes(entered: Callable[..., Callable[..., None]], parts: LaunchParts, desk: Desk) -> None:
-    def back(opened: Opened, place: str = "") -> Response:
-        response = Response(status=303)
-        response.headers["Location"] = f"{parts.public_url}/w/{opened.name}{place}"
-        return response
-
     @entered("/what-if", post=True)
     def what_if(opened: Opened) -> Response:
         chart, evaluation = desk.ready_chart(opened)
-        drop = request.form.get("drop", "")
-        if request.form.get("clear") or drop.isdigit():
-            desk.state_drop(opened, int(drop) if drop.isdigit() and not request.form.get("clear") else 0)
-            return back(opened, "#whatif")
+        if request.form.get("action") == "clear":
+            desk.state_clear(opened)
+            return _back(parts, opened, "#whatif")
         form = {name: request.form[name] for name in _STATEMENT_FIELDS if request.form.get(name)}
         if any(len(value) > _LONGEST_FIELD or "\0" in value for value in form.values()):
             raise LaunchFault("bad-form", "length")
@@ -171,18 +213,17 @@ def _action_routes(entered: Callable[..., Callable[..., None]], parts: LaunchPar
                 form=form,
                 faults=fault.faults,
             )
-            return Response(render_page(view), status=422, mimetype="text/html")
+            return html(render_page(view), 422)
         desk.state_add(opened, {**form, "where": form.get("where", "")[:LONGEST_WHERE]})
-        return back(opened, "#whatif")
+        return _back(parts, opened, "#whatif")
 
     @entered("/feedback", post=True)
     def feedback(opened: Opened) -> Response:
         reason = request.form.get("reason", "")
-        comment = request.form.get("comment", "")
-        if reason not in REASONS or len(comment) > _LONGEST_COMMENT or "\0" in comment:
-            raise LaunchFault("bad-form", "reason" if reason not in REASONS else "comment")
-        desk.feedback(opened, reason=reason, display=REASONS[reason], comment=comment)
+        if reason not in REASONS:
+            raise LaunchFault("bad-form", "reason")
         chart, evaluation = desk.ready_chart(opened)
+        desk.feedback(opened, reason=reason, display=REASONS[reason])
         view = page_view(
             parts,
             opened,
@@ -192,19 +233,22 @@ def _action_routes(entered: Callable[..., Callable[..., None]], parts: LaunchPar
             query={},
             message="Thank you, this was noted.",
         )
-        return Response(render_page(view), mimetype="text/html")
+        return html(render_page(view))
 
-    @entered("/read", post=True)
-    def read_again(opened: Opened) -> Response:
-        there = parts.charts.get(opened.name)
-        failed = there.failed if there is not None and there.ready and not there.fault else ()
-        desk.read(opened, () if request.form.get("which") == "all" else failed)
-        return back(opened)
+    @entered("/retry", post=True)
+    def retry(opened: Opened) -> Response:
+        desk.retry(opened)
+        return _back(parts, opened)
+
+    @entered("/stop", post=True)
+    def stop(opened: Opened) -> Response:
+        desk.go_on(opened)
+        return _back(parts, opened)
 
     @entered("/close", post=True)
     def close(opened: Opened) -> Response:
         desk.close(opened)
-        response = page("closed.html", root="")
+        response = html(render_ended(closed=True, whatif=bool(opened.session.stated)))
         drop_cookie(response, workspace_cookie_name(opened.name))
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
         return response

@@ -222,7 +222,7 @@ def wait_ready(browser: Browser, workspace: str) -> requests.Response:
     """Polls as the page does until the chart is read."""
     for _ in range(400):
         answer = browser.get(f"{workspace}/progress")
-        if answer.status_code != 200:
+        if answer.status_code != 200 or "HX-Refresh" in answer.headers:
             return answer
         threading.Event().wait(0.02)
     raise AssertionError("never ready")

@@ -33,8 +33,11 @@ def test_each_client_kind_each_launch(
         app, browser = opened(serve, ehr, alg=alg, secret_file=secret, scopes=style)
         start = f"{app.url}/launch?iss={ehr.base}" if standalone else ehr.launch_url("pt1")
         workspace = workspace_of(browser.get(start))
-        assert wait_ready(browser, workspace).status_code == 286
+        assert wait_ready(browser, workspace).status_code == 200
         answer = browser.get(f"{workspace}/evaluation.json")
         assert answer.status_code == 200, answer.text
         assert answer.json()["assessment"]["category"] == "cd19-negative"
+        page = browser.get(workspace)
+        assert page.status_code == 200
+        assert "ALPHAPERSON" in page.text.upper()
         assert ehr.findings == []
