@@ -98,7 +98,7 @@ def build_answer(view: PageView) -> Answer:
     return Answer(
         title=title,
         glyph=glyph,
-        confirmation=words.CONFIRMATION_WORDS[assessment.confirmation],
+        confirmation=words.CONFIRMATION_WORDS[assessment.confirmation] if in_relapse(evaluation) else "",
         day=day_lead(evaluation),
         lede=lede(view),
         means=view.knowledge.categories[assessment.category.value].meaning,
@@ -121,6 +121,8 @@ def head_of(evaluation: Evaluation) -> tuple[str, str]:
 def shows_antigens(evaluation: Evaluation) -> bool:
     """Whether antigen states belong in the head: with a relapse, or where results count without one."""
     assessment = evaluation.assessment
+    if assessment.category is RelapseCategory.DECEASED:
+        return False
     return assessment.category in _ANTIGENS_SHOWN or any(view.results for view in assessment.antigens)
 
 
@@ -198,7 +200,7 @@ def _notes(view: PageView) -> tuple[str, ...]:
         notes += [_other_infusion(infusion) for infusion in evaluation.facts.infusions[:2]]
     today = today_day(evaluation)
     if in_relapse(evaluation) and today is not None:
-        notes.append(f"Today is day {today}.")
+        notes.append(f"Chart read on day {today}.")
     return tuple(notes)
 
 

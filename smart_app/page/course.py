@@ -124,10 +124,13 @@ def _rows(view: PageView, entries: Iterable[TimelineEntry]) -> list[Row]:
         elif entry.lane == "biopsy" and _day_text(entry.when) in specimens:
             continue
         else:
-            rows.append(_row(view, entry, entry.label, entry.detail))
+            grouped.setdefault((_day_text(entry.when), entry.lane + entry.label, entry.set_aside), []).append(
+                entry
+            )
     for group in grouped.values():
         label = ", ".join(dict.fromkeys(entry.label for entry in group))
-        rows.append(_row(view, group[0], label, group[0].detail.replace("ihc", "IHC")))
+        parts = dict.fromkeys(part for entry in group for part in entry.detail.split("; ") if part)
+        rows.append(_row(view, group, label, "; ".join(parts).replace("ihc", "IHC")))
     if monitoring:
         rows.append(_monitoring_row(monitoring))
     order = {id(row): number for number, row in enumerate(rows)}
@@ -146,8 +149,9 @@ def _day_text(when: ClinicalDate | None) -> str:
     return when.text[:10] if when is not None else ""
 
 
-def _row(view: PageView, entry: TimelineEntry, label: str, detail: str) -> Row:
-    reference = entry.source.reference if entry.source is not None else ""
+def _row(view: PageView, group: list[TimelineEntry], label: str, detail: str) -> Row:
+    entry = group[0]
+    references = {one.source.reference for one in group if one.source is not None}
     zero = entry.lane == "car-t" and entry.day == 0
     return Row(
         day=words.day_words(entry.day),
@@ -157,8 +161,8 @@ def _row(view: PageView, entry: TimelineEntry, label: str, detail: str) -> Row:
         lane=entry.lane,
         aside="set aside, reason below" if entry.set_aside else "",
         zero=zero,
-        stated=is_stated(entry.source),
-        trigger=reference in view.highlighted,
+        stated=any(is_stated(one.source) for one in group),
+        trigger=bool(references & set(view.highlighted)),
     )
 
 
@@ -232,7 +236,7 @@ def _sentence(view: PageView) -> str:
 
 
 def _marks(evaluation: Evaluation, entries: Iterable[TimelineEntry]) -> Iterable[Mark]:
-    shown = {(view.antigen, view.discordant) for view in evaluation.assessment.antigens}
+    views = evaluation.assessment.antigens
     for entry in entries:
         if entry.when is None or not entry.when.exact:
             continue
@@ -242,10 +246,11 @@ def _marks(evaluation: Evaluation, entries: Iterable[TimelineEntry]) -> Iterable
     relapse = evaluation.assessment.timing.relapse_date
     if relapse is None or not relapse.exact or not in_relapse(evaluation):
         return
-    for antigen, _ in sorted(shown):
-        one = evaluation.assessment.antigen(antigen)
-        if not one.results:
-            yield Mark(relapse.first, None, antigen.value, "unknown", "unknown", strong=True)
+    tested = [r.collected.first for view in views for r in view.results if r.collected and r.collected.exact]
+    for view in views:
+        if not view.results:
+            at = max([*tested, relapse.first])
+            yield Mark(at, None, view.antigen.value, "unknown", "unknown", strong=True)
 
 
 def _mark(entry: TimelineEntry, at: date) -> Mark | None:

@@ -14,7 +14,7 @@ from smart_app.page import words
 if TYPE_CHECKING:
     from mappings.loading import Evidence, Knowledge, Outcome
 
-PLOT = 200
+_NOT_SEEN = "not seen"
 _LEFT, _RIGHT = 4.0, 196.0
 _PLOTTED = frozenset({"ORR", "CR", "CR/CRi", "PR", "in-field-response", "local-control"})
 _POPULATION = {
@@ -64,6 +64,7 @@ class Figure:
     interval: str
     note: str
     plotted: bool
+    group: str = ""
     at: float = 0.0
     low: float = 0.0
     high: float = 0.0
@@ -99,14 +100,23 @@ def studies_of(evidence_ids: tuple[str, ...], option: str, knowledge: Knowledge)
 def lead_of(studies: tuple[Study, ...]) -> tuple[str, str]:
     """The closed row's words: the first study after CAR T of this very option, else what there is instead."""
     own = [study for study in studies if not study.background]
-    first = next((study for study in own if study.after_car_t and (study.figures or study.others)), None)
+    first = next((one for one in own if one.after_car_t and _leading((*one.figures, *one.others))), None)
     if first is None:
         if own:
             return "", f"No figures after CAR T; {words.counted(len(own), 'other study', 'other studies')}"
         return "", "Background figures only" if studies else "No figures found"
-    figures = first.figures[:2] or first.others[:1]
+    figures = _leading(first.figures)[:2] or _leading(first.others)[:1]
     said = ", ".join(_lead_figure(figure) for figure in figures)
     return said, f"{first.n}, {first.design}, {first.cite}"
+
+
+def _leading(figures: tuple[Figure, ...]) -> list[Figure]:
+    """Figures of everybody in the study, each measure once: a figure of a part of it never leads."""
+    found: dict[str, Figure] = {}
+    for figure in figures:
+        if not figure.group and figure.value != _NOT_SEEN:
+            found.setdefault(figure.label, figure)
+    return list(found.values())
 
 
 def _lead_figure(figure: Figure) -> str:
@@ -166,7 +176,7 @@ def _figure(outcome: Outcome) -> Figure:
         label = f"{label} ({outcome.group})"
     note = outcome.note or ""
     if outcome.value is None:
-        return Figure(label, "not seen", "", "", note, False)
+        return Figure(label, _NOT_SEEN, "", "", note, False)
     unit = "%" if outcome.unit == "%" else "" if outcome.unit == "ratio" else f" {outcome.unit}"
     share = ""
     if outcome.numerator is not None and outcome.denominator is not None:
@@ -182,6 +192,7 @@ def _figure(outcome: Outcome) -> Figure:
         interval=_interval(outcome),
         note=note,
         plotted=plotted,
+        group=outcome.group or "",
         at=_place(outcome.value) if plotted else 0.0,
         low=_place(low) if plotted else 0.0,
         high=_place(high) if plotted else 0.0,

@@ -72,6 +72,7 @@ class StatusLine:
 class CheckLine:
     """A fact to look at before use: label, why it is asked, and what is on record; never pass or fail."""
 
+    fact: str
     label: str
     why: str
     common: bool
@@ -260,16 +261,24 @@ def _check(view: PageView, check: Check) -> CheckLine:
         unknown = source == "antigen" and "unknown" in check.value and "positive" not in check.value
         kind, glyph = ("missing", "missing") if unknown else ("value", "value")
         value = words.upper_first(words.short(check.value, 200))
-        return CheckLine(label, check.why, not check.seen, kind, glyph, value, "")
+        return CheckLine(check.fact, label, check.why, not check.seen, kind, glyph, value, "")
     if source in ("condition", "therapy"):
         types = ("Condition",) if source == "condition" else ("MedicationAdministration", "Procedure")
         if _read_in_full(view, types):
             day = words.iso_words(view.evaluation.as_of)
             where = "problem list" if source == "condition" else "administrations and procedures"
             return CheckLine(
-                label, check.why, not check.seen, "none", "none", "None found", f"{where}, read {day}"
+                check.fact,
+                label,
+                check.why,
+                not check.seen,
+                "none",
+                "none",
+                "None found",
+                f"{where}, read {day}",
             )
         return CheckLine(
+            check.fact,
             label,
             check.why,
             not check.seen,
@@ -280,10 +289,24 @@ def _check(view: PageView, check: Check) -> CheckLine:
         )
     if source == "ask":
         return CheckLine(
-            label, check.why, not check.seen, "missing", "missing", "To ask", "not kept in charts as a value"
+            check.fact,
+            label,
+            check.why,
+            not check.seen,
+            "ask",
+            "none",
+            "To ask",
+            "not kept in charts as a value",
         )
     return CheckLine(
-        label, check.why, not check.seen, "missing", "missing", "Not found", "no value in what was read"
+        check.fact,
+        label,
+        check.why,
+        not check.seen,
+        "missing",
+        "missing",
+        "Not found",
+        "no value in what was read",
     )
 
 

@@ -26,6 +26,7 @@ _NAMES = {
     "CD22": "CD22",
 }
 _ANTIGENS = ("CD19", "CD20", "CD22")
+_TOP = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Plate:
 WIDE = Plate("wide", 900, 112, 226, 48, 32)
 MID = Plate("mid", 690, 106, 150, 48, 32)
 SMALL = Plate("small", 328, 4, 0, 58, 30, names_inside=True)
-PRINT = Plate("print", 900, 112, 226, 40, 25)
+PRINT = Plate("print", 900, 112, 226, 38, 24)
 
 
 @dataclass(slots=True)
@@ -111,13 +112,14 @@ def draw(course: CourseView, plate: Plate) -> Picture | None:
         return None
     scale = _Scale(course, plate)
     lanes = _lanes(course, plate)
-    bottom = 28 + sum(height for _, height in lanes)
+    bottom = _TOP + sum(height for _, height in lanes)
     monitoring = [mark for mark in course.marks if mark.lane == "monitoring"]
-    height = bottom + (92 if monitoring else 12)
+    room = 44 if plate.name == "print" else 56
+    height = bottom + (room + 26 if monitoring else 8)
     picture = Picture(plate.name, plate.width, height)
     out = picture.shapes
     _grounds(out, scale, plate, course, bottom)
-    line_to = bottom + 82 if monitoring else bottom
+    line_to = bottom + 18 + room if monitoring else bottom
     if course.zero is not None:
         out.append(_line("t-zero", scale.post_left, 28, scale.post_left, line_to))
     if course.relapse is not None and (at := scale.x(course.relapse)) is not None:
@@ -141,12 +143,12 @@ def draw(course: CourseView, plate: Plate) -> Picture | None:
                     anchor="middle",
                 )
             )
-    top = 28
+    top = _TOP
     for lane, room in lanes:
         _lane(out, [m for m in course.marks if m.lane == lane], lane, top, room, scale, plate)
         top += room
     if monitoring:
-        _monitoring(out, monitoring, bottom, scale, plate, course)
+        _monitoring(out, monitoring, bottom + 18, room, scale, plate, course)
     return picture
 
 
@@ -230,12 +232,16 @@ def _lane(
         out.append(Shape("text", "t-label t-halo", scale.post_left + 6, top + 14, text=name))
     taken: dict[str, list[tuple[float, float]]] = {"on": [], "above": [], "below": []}
     drawn: set[tuple[str, int]] = set()
+    placed: list[tuple[Mark, float, float]] = []
     for mark in sorted(marks, key=lambda m: (not m.strong, m.at)):
         at = scale.x(mark.at)
         if at is None or (mark.glyph, round(at / 3)) in drawn:
             continue
         drawn.add((mark.glyph, round(at / 3)))
-        _draw_mark(out, mark, at, y, scale, plate, antigen, taken)
+        placed.append((mark, at, _draw_mark(out, mark, at, y, scale, antigen, taken)))
+    for mark, at, half in placed:
+        if mark.label and not mark.aside:
+            _label(out, mark, at, y, half, scale, plate, taken)
 
 
 def _draw_mark(
@@ -244,34 +250,25 @@ def _draw_mark(
     at: float,
     y: float,
     scale: _Scale,
-    plate: Plate,
     antigen: bool,
     taken: dict[str, list[tuple[float, float]]],
-) -> None:
+) -> float:
+    """Draws one mark and gives half of its width, which its label keeps off."""
     size = 17.0 if antigen and not mark.aside else 15.0
     half = size / 2
-    cls = (
-        "t-faint"
-        if mark.aside
-        else "t-accent"
-        if mark.glyph == "cart"
-        else "t-stated"
-        if mark.stated
-        else "t-state"
-    )
     if mark.glyph == "":
         end = scale.x(mark.until) if mark.until is not None else None
         width = max(4.0, (end - at) if end is not None else 4.0)
         out.append(Shape("rect", "t-bar", at, y - 5, width, 10))
         taken["on"].append((at - 2, at + width + 2))
-        half = 0.0
-    else:
-        if antigen and not mark.aside:
-            out.append(Shape("circle", "t-clear", at, y, 10))
-        out.append(Shape("use", cls, at - half, y - half, size, size, glyph=mark.glyph))
-        taken["on"].append((at - half - 1, at + half + 1))
-    if mark.label and not mark.aside:
-        _label(out, mark, at, y, half, plate, antigen, taken)
+        return 0.0
+    if antigen and not mark.aside:
+        out.append(Shape("circle", "t-clear", at, y, 10))
+    cls = "t-faint" if mark.aside else "t-accent" if mark.glyph == "cart" else "t-state"
+    cls = "t-stated" if mark.stated else cls
+    out.append(Shape("use", cls, at - half, y - half, size, size, glyph=mark.glyph))
+    taken["on"].append((at - half - 1, at + half + 1))
+    return half
 
 
 def _label(
@@ -280,45 +277,61 @@ def _label(
     at: float,
     y: float,
     half: float,
+    scale: _Scale,
     plate: Plate,
-    antigen: bool,
     taken: dict[str, list[tuple[float, float]]],
 ) -> None:
     """A label beside, above or below its mark, wherever it touches nothing; else the table alone says it."""
-    text = f"{mark.label} (stated)" if mark.stated and antigen else mark.label
+    antigen = mark.lane in _ANTIGENS
+    text = f"{mark.label} (stated)" if mark.stated and "stated" not in mark.label else mark.label
     if antigen and plate.names_inside:
         text = f"{mark.lane} {text}"
     width = len(text) * _CHAR
     cls = (
         "t-text t-halo" + (" t-strong" if mark.strong else "") + (" t-accent" if mark.glyph == "cart" else "")
     )
-    beside = [("on", at + half + 4, y + 4.5, "start"), ("on", at - half - 4, y + 4.5, "end")]
-    around = [("above", at, y - half - 4, "middle"), ("below", at, y + half + 13, "middle")]
-    if mark.glyph == "":
-        around = [
-            ("above", at, y - 9, "start"),
-            ("above", at + 20, y - 9, "end"),
-            ("below", at, y + 18, "start"),
-        ]
-    for row, x, line, anchor in beside if mark.strong or antigen or mark.glyph == "biopsy" else around:
+    early = at < scale.post_left - 1
+    low, high = plate.left + 2.0, scale.pre_right - 2.0 if early else plate.width - 2.0
+    for row, x, line, anchor in _spots(mark, at, y, half, antigen):
         left = x if anchor == "start" else x - width if anchor == "end" else x - width / 2
         right = left + width
-        if left < plate.left + 2 or right > plate.width - 2:
-            continue
-        if any(left < b and right > a for a, b in taken[row]):
+        if left < low or right > high or any(left < b and right > a for a, b in taken[row]):
             continue
         taken[row].append((left - 4, right + 4))
         out.append(Shape("text", cls, x, line, text=text, anchor=anchor))
         return
 
 
+def _spots(
+    mark: Mark, at: float, y: float, half: float, antigen: bool
+) -> tuple[tuple[str, float, float, str], ...]:
+    """Where a label may stand, in the order tried: row, place, base line, anchor."""
+    beside = (("on", at + half + 4, y + 4.5, "start"), ("on", at - half - 4, y + 4.5, "end"))
+    if antigen or mark.glyph in ("biopsy", "transplant"):
+        return beside
+    if mark.glyph == "":
+        below = (("below", at, y + 18, "start"), ("below", at + 20, y + 18, "end"))
+        return (("above", at, y - 9, "start"), ("above", at + 20, y - 9, "end"), *below)
+    above = (
+        ("above", at, y - half - 4, "middle"),
+        ("above", at + half, y - half - 4, "end"),
+        ("above", at - half, y - half - 4, "start"),
+    )
+    below = tuple(("below", x, y + half + 13, anchor) for _, x, _, anchor in above)
+    return (*beside, *above, *below) if mark.strong else (*above, *below)
+
+
 def _monitoring(
-    out: list[Shape], marks: Iterable[Mark], bottom: int, scale: _Scale, plate: Plate, course: CourseView
+    out: list[Shape],
+    marks: Iterable[Mark],
+    top: int,
+    room: int,
+    scale: _Scale,
+    plate: Plate,
+    course: CourseView,
 ) -> None:
     """B-cell counts in a lane of their own ground, below and apart: monitoring, not tumour status (rules 4)."""
-    top, room = bottom + 22, 56
     out.append(Shape("rect", "t-mon", plate.left, top, plate.width - 2 - plate.left, room))
-    unit = f", {course.monitoring_unit}" if course.monitoring_unit else ""
     if plate.names_inside:
         out.append(
             Shape(
@@ -331,7 +344,10 @@ def _monitoring(
         )
     else:
         out.append(Shape("text", "t-label", plate.left - 10, top + 18, text="Blood B cells", anchor="end"))
-        out.append(Shape("text", "t-text t-soft", plate.left + 8, top + 16, text=f"CAR T monitoring{unit}:"))
+        out.append(Shape("text", "t-text t-soft", plate.left + 8, top + 16, text="CAR T monitoring,"))
+        if course.monitoring_unit:
+            unit = f"in {course.monitoring_unit}"
+            out.append(Shape("text", "t-text t-soft", plate.left - 10, top + 34, text=unit, anchor="end"))
         out.append(Shape("text", "t-text t-soft", plate.left + 8, top + 32, text="not tumour status"))
     dated = sorted((m for m in marks if m.number is not None), key=lambda m: m.at)
     highest = max((m.number or 0.0 for m in dated), default=0.0) or 1.0

@@ -128,6 +128,35 @@ def json_document(view: PageView) -> dict[str, Any]:
     }
 
 
+_BRIEF = {
+    "absolute-lymphocyte-count": "ALC",
+    "alt": "ALT",
+    "anc": "ANC",
+    "bcr-abl1-status": "BCR::ABL1",
+    "bilirubin": "bilirubin",
+    "cd19-status": "CD19",
+    "cd20-status": "CD20",
+    "cd22-status": "CD22",
+    "cns-disease": "CNS",
+    "creatinine-clearance": "CrCl",
+    "dlco": "DLCO",
+    "ecog": "ECOG",
+    "ggt": "GGT",
+    "hbv-serology": "HBV",
+    "hct-ci": "HCT-CI",
+    "igg": "IgG",
+    "kmt2a-status": "KMT2A",
+    "lvef": "LVEF",
+    "mrd-status": "MRD",
+    "platelets": "platelets",
+    "qtc": "QTc",
+    "response-status": "response",
+    "sodium": "sodium",
+    "spo2": "SpO2",
+}
+"""Brief names of checks for the print sheet; the page prints the whole ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class SheetRow:
     """One option on the print sheet."""
@@ -217,8 +246,8 @@ def _sheet_group(route: str, title: str, rows: tuple[OptionRow, ...], region: st
 
 def _sheet_row(row: OptionRow, region: str) -> SheetRow:
     line = next((one for one in row.status if one.region == region), None)
-    missing = [check.label for check in row.checks if check.kind == "missing"]
-    more = f" +{len(missing) - 2}" if len(missing) > 2 else ""
+    missing = [_BRIEF.get(check.fact, check.label) for check in row.checks if check.kind == "missing"]
+    more = f" +{len(missing) - 3}" if len(missing) > 3 else ""
     return SheetRow(
         label=row.label,
         boxed=bool(row.boxed),
@@ -226,5 +255,5 @@ def _sheet_row(row: OptionRow, region: str) -> SheetRow:
         target=", ".join(target.text.split()[0] for target in row.targets) or "none",
         status=f"{line.state}, {line.as_of}" if line is not None else row.no_product,
         figure=f"{row.lead}; {row.lead_note}" if row.lead else row.lead_note,
-        missing=", ".join(missing[:2]) + more,
+        missing=", ".join(missing[:3]) + more,
     )

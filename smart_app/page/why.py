@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cds_hooks.remark_words import remark_sentence
 from mappings.dates import ClinicalDate
 from mappings.evaluation import AntigenView, CriterionResult, Evaluation, Outcome, RelapseCategory
-from mappings.facts import Antigen, Facts, Remark, SourceRef
+from mappings.facts import Antigen, EventKind, Facts, Remark, SourceRef
 from mappings.stated import STATED, is_stated
 from smart_app.page import words
 from smart_app.page.answer import place_of, shows_antigens
@@ -36,6 +36,7 @@ _DECIDED_BY = {
     RelapseCategory.NO_CD19_CAR_T: "cd19-car-t",
     RelapseCategory.NO_RELAPSE: "relapse-after-car-t",
 }
+_QUOTED = frozenset({"relapse-after-car-t", "lineage-switch"})
 _SOURCES_SHOWN = 4
 _NOTES_SHOWN = 12
 
@@ -103,14 +104,17 @@ def build_why(view: PageView) -> Why:
     evaluation = view.evaluation
     dates = dates_of(evaluation.facts)
     told = narratives_of(view)
+    cd19 = {r.source.reference for r in evaluation.assessment.antigen(Antigen.CD19).results}
+    rest = {key: one for key, one in told.items() if key not in cd19}
     steps: list[Step] = []
     for step in _asked(evaluation):
         if step.criterion == "cd19-on-relapse":
             if shows_antigens(evaluation):
                 for antigen in evaluation.assessment.antigens:
                     steps.append(_antigen_step(view, antigen, len(steps) + 1, step.rule, dates, told))
+                    told = {key: one for key, one in told.items() if one not in steps[-1].narratives}
         else:
-            steps.append(_step(view, step, len(steps) + 1, dates, told))
+            steps.append(_step(view, step, len(steps) + 1, dates, rest))
     return Why(tuple(steps), tuple(n for n in _lists(view) if n.rows), _read_words(evaluation))
 
 
@@ -161,7 +165,7 @@ def _step(
     shown, more = _sources(view, step.sources, dates)
     holds = step.outcome is Outcome.HOLDS
     narratives = [told[s.reference] for s in step.sources if s.reference in told] if holds else []
-    reports = () if step.criterion != "relapse-after-car-t" else tuple(dict.fromkeys(narratives))
+    reports = tuple(dict.fromkeys(narratives)) if step.criterion in _QUOTED else ()
     return Step(
         number=number,
         question=_QUESTIONS[step.criterion],
@@ -177,7 +181,7 @@ def _step(
 
 
 def _answer(evaluation: Evaluation, step: CriterionResult) -> str:
-    because = words.short(step.because, 420)
+    because = words.short(_kind_words(step.because), 420)
     if step.outcome is Outcome.HOLDS:
         return words.ended(f"Yes: {because}")
     if step.outcome is Outcome.UNKNOWN:
@@ -185,6 +189,13 @@ def _answer(evaluation: Evaluation, step: CriterionResult) -> str:
     if _cut(evaluation, step.criterion):
         return "Not known in full: nothing of it in what was read, but not everything was read."
     return words.ended(f"No: {because}")
+
+
+def _kind_words(text: str) -> str:
+    """Names of events without their hyphens."""
+    for kind in EventKind:
+        text = text.replace(kind.value, kind.value.replace("-", " "))
+    return text
 
 
 def _cut(evaluation: Evaluation, criterion: str) -> bool:
@@ -217,7 +228,7 @@ def _antigen_step(
         rule=rule if antigen.antigen is Antigen.CD19 else "CD-9",
         sources=shown,
         more=more,
-        narratives=narratives if antigen.antigen is Antigen.CD19 else (),
+        narratives=narratives,
         stated=any(is_stated(source) for source in sources),
     )
 
