@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, String, insert, select, type_coerce, update
 
 from cds_hooks.memory import CallRecord
 from smart_app.store.chain import Tail, chained, read_tail
@@ -132,11 +132,18 @@ def stored_tail(connection: Connection) -> Tail:
     return read_tail(connection.scalars(select(META.c.value).where(META.c.name == "audit_tail")).one())
 
 
-def audit_rows(connection: Connection, up_to: int, after: int = 0) -> Iterator[Row[Any]]:
-    """All rows up to a number in order, read page by page."""
+def audit_rows(connection: Connection) -> Iterator[Row[Any]]:
+    """All rows in order of their numbers, read page by page, `at` as the text that is stored.
+
+    Somebody may have written anything there: what no moment can be made of must show as altered, not as an error.
+    """
+    columns = [
+        type_coerce(column, String).label("at") if column.name == "at" else column for column in AUDIT.columns
+    ]
+    after = 0
     while True:
-        query = select(AUDIT).where(AUDIT.c.seq > after, AUDIT.c.seq <= up_to)
-        page = connection.execute(query.order_by(AUDIT.c.seq).limit(_PAGE)).all()
+        query = select(*columns).where(AUDIT.c.seq > after).order_by(AUDIT.c.seq).limit(_PAGE)
+        page = connection.execute(query).all()
         yield from page
         if len(page) < _PAGE:
             return

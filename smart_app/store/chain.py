@@ -7,6 +7,7 @@ import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from smart_app.store.keys import derived, key_id
@@ -51,8 +52,10 @@ class Fault:
 
 def sign(key: bytes, row: Mapping[str, Any]) -> str:
     """The hash of one row over all its other fields, under the store's key."""
-    values = [moment_text(row[name]) if name == "at" else row[name] for name in SIGNED]
-    text = json.dumps(values, ensure_ascii=True, separators=(",", ":"))
+    at = row["at"]
+    values = [row[name] for name in SIGNED if name != "at"]
+    values.append(moment_text(at) if isinstance(at, datetime) else at)
+    text = json.dumps(values, ensure_ascii=True, separators=(",", ":"), default=repr)
     return hmac.digest(derived(key, "audit"), text.encode(), hashlib.sha256).hex()
 
 
@@ -88,7 +91,7 @@ class ChainCheck:
             self.faults.append(Fault(seq, "unlinked"))
         if row["key_id"] != self._key_id:
             self.faults.append(Fault(seq, "other-key"))
-        elif not hmac.compare_digest(sign(self._key, row), row["hash"]):
+        elif not hmac.compare_digest(sign(self._key, row).encode(), str(row["hash"]).encode()):
             self.faults.append(Fault(seq, "altered"))
         if self._anchor is not None and seq == self._anchor.seq and row["hash"] == self._anchor.hash:
             self._anchored = True
@@ -97,7 +100,7 @@ class ChainCheck:
     def end(self, tail: Tail) -> tuple[Fault, ...]:
         """All faults, once every row was taken; `tail` is what the database says the last row is."""
         if self._last != tail:
-            self.faults.append(Fault(max(self._last.seq, tail.seq), "cut"))
+            self.faults.append(Fault(tail.seq, "cut"))
         if not self._anchored and self._anchor is not None:
             self.faults.append(Fault(self._anchor.seq, "anchor"))
         return tuple(self.faults)

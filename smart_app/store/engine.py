@@ -42,6 +42,7 @@ class Role:
     durable: bool
     single: bool
     connections: int
+    writes: bool = True
 
 
 HOT = Role("hot", wait_ms=200, durable=False, single=True, connections=8)
@@ -52,6 +53,8 @@ SURE = Role("sure", wait_ms=5000, durable=True, single=False, connections=4)
 """Feedback: acknowledged means on disk (R-04)."""
 WRITER = Role("writer", wait_ms=5000, durable=False, single=False, connections=1)
 """Audit rows in batches, housekeeping and probing, on a thread of its own."""
+READER = Role("reader", wait_ms=30_000, durable=False, single=False, connections=1, writes=False)
+"""Exports and summaries: one moment of the database, whatever is written meanwhile."""
 
 
 def database_url(text: str) -> URL:
@@ -101,6 +104,9 @@ def make_engine(url: URL, role: Role) -> Engine:
     options += " -c idle_in_transaction_session_timeout=10000"
     if not role.durable:
         options += " -c synchronous_commit=off"
+    if not role.writes:
+        options += " -c default_transaction_read_only=on"
+        common["isolation_level"] = "REPEATABLE READ"
     common["connect_args"] = {
         "options": options,
         "connect_timeout": 2,
@@ -124,13 +130,15 @@ def _sqlite(url: URL, role: Role, common: dict[str, Any]) -> Engine:
         connection.execute(f"PRAGMA busy_timeout = {role.wait_ms:d}")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA trusted_schema = OFF")
+        if not role.writes:
+            connection.execute("PRAGMA query_only = ON")
 
     if not role.single:
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
             # a write lock from the first statement on: a read that turns into a write would fail at once, not wait
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if role.writes else "BEGIN")
 
     return engine
 

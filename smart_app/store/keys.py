@@ -72,6 +72,11 @@ def load_or_make_key(path: Path) -> bytes:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         _make(path)
+    return read_key(path)
+
+
+def read_key(path: Path) -> bytes:
+    """The key in a file; raises `KeyFault` for one that must not be used, `OSError` where there is none."""
     if path.stat().st_mode & 0o077:
         raise KeyFault(f"{path.name} may be read by others. Set its mode to 0600.")
     key = path.read_bytes()
