@@ -77,7 +77,8 @@ def _no_note(owner: str, code: str) -> None:
 class KeyCache:
     """Public keys by site, address and `kid`. Thread-safe; one read at a time per address, few per minute and site.
 
-    `note(site, code)` hears `jwks_ok`, `jwks_stale`, `jwks_bad`, `jwks_unreachable` as they happen.
+    `note(site, code)` hears of each read (`fresh`, `jwks_bad`, `jwks_unreachable`) and of each kept key that was used
+    (`cached`, or `jwks_stale` where the last read failed).
     """
 
     def __init__(
@@ -167,6 +168,7 @@ class KeyCache:
             return None
         age = self._monotonic() - shelf.read_at
         if age <= FRESH_SECONDS:
+            self._note(shelf.owner, "cached")
             return shelf.keys.get(kid)
         if age > IDLE_SECONDS:
             self._read(shelf)
@@ -175,8 +177,7 @@ class KeyCache:
         if self._monotonic() - shelf.read_at > STALE_SECONDS:
             shelf.keys, shelf.read_at = {}, None
             return None
-        if shelf.fault is not None:
-            self._note(shelf.owner, "jwks_stale")
+        self._note(shelf.owner, "cached" if shelf.fault is None else "jwks_stale")
         return shelf.keys.get(kid)
 
     def _remembered_unknown(self, shelf: _Shelf, kid: str) -> bool:
@@ -229,7 +230,7 @@ class KeyCache:
         shelf.tried_at, shelf.fault = self._monotonic(), fault
         shelf.failures = 0 if fault is None else shelf.failures + 1
         shelf.attempts += 1
-        self._note(shelf.owner, "jwks_ok" if fault is None else fault.code)
+        self._note(shelf.owner, "fresh" if fault is None else fault.code)
         return True
 
     def _fetch(self, url: str) -> dict[str, PublicKey]:

@@ -11,6 +11,7 @@ import re
 from base64 import urlsafe_b64decode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -78,6 +79,7 @@ def check_signature(token: SignedToken, key: RSAKey | ECKey) -> None:
         raise TokenFault("signature") from fault
 
 
+@cache
 def _registry(alg: str) -> JWSRegistry:
     """One algorithm only; members that are not refused by us may be there, long `jku` and `kid` too."""
     registry = JWSRegistry(algorithms=[alg], strict_check_header=False)

@@ -179,6 +179,7 @@ def test_a_new_key_is_picked_up_at_its_first_use_and_a_known_one_asks_nothing() 
     for _ in range(20):
         assert world.why(sign(fresh, claims(), kid="key-new")) == "admitted"
     assert len(world.server.reads) == 2
+    assert world.notes == [("A", "fresh")] * 2 + [("A", "cached")] * 20
 
 
 def test_a_new_key_is_picked_up_in_the_middle_of_a_flood() -> None:
