@@ -158,7 +158,7 @@ def _chart_pages(routes: Blueprint, ward: Ward) -> None:
     def results(patient: str) -> str:
         _chart(ward, patient)
         rows = result_rows(ward.records, patient, routine=True)
-        return page(patient, "results", rows=rows[:_PAGE], every=len(rows))
+        return page(patient, "results", found=rows[:_PAGE], every=len(rows))
 
     @routes.get("/chart/<patient>/orders")
     def orders(patient: str) -> str:

@@ -89,6 +89,14 @@ def _newest(rows: list[Row], most: int) -> list[Row]:
     return sorted(rows, key=lambda row: row.when, reverse=True)[:most]
 
 
+def _drug(records: Records, one: Resource) -> str:
+    if "medicationCodeableConcept" in one:
+        return name_of(one["medicationCodeableConcept"])
+    name = one["medicationReference"]["reference"].rpartition("/")[2]
+    inside = next(iter(one.get("contained", ())), None)
+    return name_of((inside or records.get("Medication", name) or {}).get("code"))
+
+
 def _once(rows: list[Row], most: int) -> list[Row]:
     """The latest of each name, with how often it stands in the chart."""
     latest: dict[str, Row] = {}
@@ -129,11 +137,7 @@ def chart_view(records: Records, patient: str) -> ChartView:
         Row(name_of(one["code"]), "", _when(one), one["status"]) for one in records.of_type("Procedure", mine)
     ]
     for one in records.of_type("MedicationAdministration", mine):
-        reference = (one.get("medicationReference") or {}).get("reference", "")
-        drug = one.get("medicationCodeableConcept") or (
-            records.get("Medication", reference.rpartition("/")[2]) or {}
-        ).get("code")
-        procedures.append(Row(f"{name_of(drug)}, given", "", _when(one), one["status"]))
+        procedures.append(Row(f"{_drug(records, one)}, given", "", _when(one), one["status"]))
     reports = [
         Row(name_of(one["code"]), _text(one), _when(one), one["status"])
         for one in records.of_type("DiagnosticReport", mine)

@@ -155,11 +155,15 @@ class ChartMaker:
             entry["performedDateTime"] = self.when(ago)
         return self.add("p", entry)
 
-    def given(self, drug: Resource, ago: int, status: str = "completed") -> str:
-        """One administration of a drug; Oracle names it through a Medication resource."""
+    def given(self, drug: Resource, ago: int, status: str = "completed", *, apart: bool = False) -> str:
+        """One administration of a drug. Oracle holds the drug as a contained Medication; with `apart` it is a
+        resource of its own that has to be read."""
         entry: Resource = {"resourceType": "MedicationAdministration", "status": status}
-        if self.story.shape is Shape.ORACLE:
+        if apart:
             entry["medicationReference"] = {"reference": self._medication(drug)}
+        elif self.story.shape is Shape.ORACLE:
+            entry["contained"] = [{"resourceType": "Medication", "id": "drug", "code": drug}]
+            entry["medicationReference"] = {"reference": "#drug"}
         else:
             entry["medicationCodeableConcept"] = drug
         entry["effectiveDateTime"] = self.when(ago, 10)
@@ -191,6 +195,15 @@ class ChartMaker:
         }
         return self.add("s", entry)
 
+    def _taken(self, specimen: str) -> Resource:
+        """A specimen as a result refers to it: words only, or a reference that Epic and Oracle name as well."""
+        if not specimen.startswith("Specimen/"):
+            return {"display": specimen}
+        if self.story.shape is Shape.HAPI:
+            return {"reference": specimen}
+        found = next(one for one in self._resources if one["id"] == specimen.removeprefix("Specimen/"))
+        return {"reference": specimen, "display": found["type"]["text"]}
+
     def result(
         self,
         code: Resource,
@@ -212,8 +225,7 @@ class ChartMaker:
             **value,
         }
         if specimen:
-            name = "reference" if specimen.startswith("Specimen/") else "display"
-            entry["specimen"] = {name: specimen}
+            entry["specimen"] = self._taken(specimen)
         if method:
             entry["method"] = {"text": method}
         return self.add("o", entry)
@@ -239,8 +251,7 @@ class ChartMaker:
             "issued": self.moment(ago if issued is None else issued),
         }
         if specimen:
-            name = "reference" if specimen.startswith("Specimen/") else "display"
-            entry["specimen"] = [{name: specimen}]
+            entry["specimen"] = [self._taken(specimen)]
         if form:
             data = base64.b64encode(text.encode()).decode()
             entry["presentedForm"] = [

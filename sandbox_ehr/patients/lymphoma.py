@@ -254,7 +254,8 @@ def _ines(today: date) -> Chart:
         record="SYN-MCL-09",
         line="Mantle cell lymphoma after brexu-cel",
         story="Mantle cell lymphoma, ibrutinib, then brexu-cel. Relapse in a node that still carries CD19 and "
-        "CD20. What is known after CAR T in this disease is little.",
+        "CD20. The infusion names its drug by reference only: whoever does not read the Medication does not see "
+        "the CAR T.",
         category="cd19-positive",
         antigens={"CD19": "positive", "CD20": "positive", "CD22": "unknown"},
         shape=Shape.ORACLE,
@@ -266,7 +267,7 @@ def _ines(today: date) -> Chart:
         maker.given(RITUXIMAB, ago)
     maker.ordered(IBRUTINIB, 700, status="stopped")
     depletion(maker, 240)
-    maker.given(BREXU_RX, 240)
+    maker.given(BREXU_RX, 240, apart=True)
     remission(maker, 210, 150)
     node = maker.specimen("Lymph node, cervical, excision", 14)
     maker.report(
