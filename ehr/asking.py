@@ -148,7 +148,7 @@ class Run:
         pages = tuple(self._pages)
         state = ReadState.COMPLETE if code == "ok" else ReadState.INCOMPLETE if pages else ReadState.FAILED
         if state is ReadState.INCOMPLETE:
-            reason = f"{reason} (after {self._entries:,} entries)"
+            reason = f"{reason} (after {self._entries:,} {'entry' if self._entries == 1 else 'entries'})"
         self._tell(state.value)
         spent = (time.monotonic() - self._began) * 1000
         return Fetched(self.query, state, pages, reason, code, status or self._status, self._requests, spent)

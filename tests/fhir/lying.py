@@ -34,6 +34,7 @@ class Handler(BaseHTTPRequestHandler):
     """Gives the call to its server; a trick that returns True has answered already."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: _Listener
 
     def log_message(self, *_: object) -> None:
