@@ -49,15 +49,12 @@ REFUSALS = _set(
     "data-needed selftest-failed not-ready limited busy draining not-saved store-down call-too-long unforeseen"
 ) | {f"http-{status}" for status in STATUSES}
 SHED = frozenset({"bytes", "calls", "site", "draining"})
-DATABASE_STATES = _set("ok db_down db_readonly db_slow db_corrupt db_full db_locked db_newer none")
-DATABASE_EVENTS = DATABASE_STATES | {
-    "db_reconnect",
-    "audit_spooled",
-    "audit_lost",
-    "audit_replayed",
-    "feedback_refused",
-    "replay_memory",
-}
+DATABASE_STATES = _set(
+    "ok none db_down db_slow db_readonly db_full db_corrupt db_newer store_closed audit_broken"
+)
+DATABASE_EVENTS = DATABASE_STATES | _set(
+    "db_refused db_reconnect audit_written audit_spooled audit_taken_up audit_lost feedback_refused"
+)
 JWKS_STATES = _set("fresh cached jwks_stale jwks_unreachable jwks_bad")
 DISTRUST = _set(
     "no_token not_bearer token_too_long token_form algorithm typ header_member kid jku signature "

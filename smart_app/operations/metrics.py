@@ -61,6 +61,7 @@ class Metrics:
         self._children: dict[tuple[str, ...], Counter] = {}
         self._sites: frozenset[str] = frozenset()
         self._recent: deque[int] = deque(maxlen=_RECENT)
+        self._taken: dict[str, int] = {}
         Gauge(
             "postcart_cards_per_100_calls", "Cards per 100 of the last calls", registry=self.registry
         ).set_function(self._card_rate)
@@ -164,6 +165,20 @@ class Metrics:
         known = state if state in DATABASE_STATES else OTHER
         for one in (*DATABASE_STATES, OTHER):
             self.set("postcart_database_up", float(one == known), state=one)
+
+    def database_counts(self, counts: Mapping[str, int]) -> None:
+        """Takes over the store's own running counts under closed names; call before the figures are read."""
+        with self._lock:
+            for event, total in counts.items():
+                more = total - self._taken.get(event, 0)
+                if more > 0:
+                    self._taken[event] = total
+                    self.count("postcart_database_events_total", by=more, event=event)
+
+    def ready_parts(self, holds: Mapping[str, bool]) -> None:
+        """Which parts of `/ready` hold."""
+        for part, good in holds.items():
+            self.set("postcart_ready_part", float(good), part=part)
 
     # reading
 

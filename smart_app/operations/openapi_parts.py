@@ -111,10 +111,13 @@ def _answer(words: str, kind: str = "", schema: str = "") -> dict[str, Any]:
 RESPONSES: Final[dict[str, dict[str, Any]]] = {
     "discovery": _answer("The services offered", "application/json", "discovery"),
     "cards": _answer("Cards; none where there is nothing to say", "application/json", "cards"),
-    "stored": _answer("All rows are stored"),
+    "stored": {
+        "description": "All rows are on disk",
+        "content": {"application/json": {"schema": {"type": "object", "maxProperties": 0}}},
+    },
     "health": _answer("The process answers", "application/json", "health"),
     "readiness": _answer("Whether calls are answered, and each part", "application/json", "readiness"),
-    "keys": _answer("Public keys of this service", "application/json", "keySet"),
+    "keys": _answer("Public keys of this service", "application/jwk-set+json", "keySet"),
     "document": {
         "description": "This document",
         "content": {"application/json": {"schema": {"type": "object"}}},
@@ -122,6 +125,13 @@ RESPONSES: Final[dict[str, dict[str, Any]]] = {
     "json": {"description": "A JSON object", "content": {"application/json": {"schema": {"type": "object"}}}},
     "text": _answer("Plain text", "text/plain"),
     "page": _answer("A page", "text/html"),
+    "resource": {
+        "description": "One FHIR resource as the EHR gave it, as a page or as it is",
+        "content": {
+            "text/html": {"schema": {"type": "string"}},
+            "application/fhir+json": {"schema": {"type": "object"}},
+        },
+    },
     "file": _answer("A file of the page (style, script, picture)"),
     "redirect": _answer("Another address"),
     "refusal": _answer(
@@ -149,6 +159,27 @@ _QUERY = {
     for name in ("iss", "launch", "state", "code", "error", "error_description")
 }
 
+
+def _page(summary: str, *queries: str, answer: str = "page", **more: Any) -> dict[str, Any]:
+    """A route of the SMART app: a page, or another address; what goes wrong is a page too."""
+    operation = _of(summary, "smart", {200: answer, 303: "redirect"}, fault="page", **more)
+    return {**operation, "parameters": [_QUERY[name] for name in queries]} if queries else operation
+
+
+def _form(*required: str, **fields: dict[str, Any]) -> dict[str, Any]:
+    """The body of a form of the page; `csrf` is the page's own token."""
+    names = {"csrf": _TEXT, **fields}
+    schema = {"type": "object", "required": ["csrf", *required], "properties": names}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/x-www-form-urlencoded": {"schema": schema}},
+        }
+    }
+
+
+UNDESCRIBED: Final[dict[str, Any]] = _of("(not described)", "other", {})
+
 OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("GET", "/"): _of("Intended use, limits and sources", "about", {200: "text"}),
     ("GET", "/health"): _of("Is the process up", "state", {200: "health"}),
@@ -156,7 +187,7 @@ OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("GET", "/metrics"): _of(
         "Figures for Prometheus; administrators' addresses only", "state", {200: "text"}
     ),
-    ("GET", "/diagnostics"): _of("The last launches; administrators' addresses only", "state", {200: "page"}),
+    ("GET", "/diagnostics"): _page("The last launches; administrators' addresses only"),
     ("GET", "/openapi.json"): _of("This description", "about", {200: "document"}),
     ("GET", "/cds-services"): _of("Discovery", "cds-hooks", {200: "discovery"}, **_CALLER),
     ("POST", "/cds-services/{service_id}"): _of(
@@ -165,23 +196,31 @@ OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/cds-services/{service_id}/feedback"): _of(
         "What became of cards", "cds-hooks", {200: "stored"}, requestBody=_body("feedbackRows"), **_CALLER
     ),
-    ("GET", "/.well-known/jwks.json"): _of("Own public keys", "smart", {200: "keys"}),
-    ("GET", "/launch"): _of(
-        "SMART launch from an EHR",
-        "smart",
-        {200: "page", 302: "redirect", 303: "redirect"},
-        parameters=[_QUERY["iss"], _QUERY["launch"]],
+    ("GET", "/.well-known/jwks.json"): _of("Own public keys", "smart", {200: "keys"}, fault="page"),
+    ("GET", "/launch"): _page("SMART launch from an EHR", "iss", "launch"),
+    ("GET", "/launch.html"): _page("The page an EHR or a tester starts from", "iss", "launch"),
+    ("GET", "/callback"): _page(
+        "Return from the authorization server", "state", "code", "error", "error_description"
     ),
-    ("GET", "/launch.html"): _of(
-        "The page an EHR or a tester starts from",
-        "smart",
-        {200: "page", 302: "redirect", 303: "redirect"},
-        parameters=[_QUERY["iss"], _QUERY["launch"]],
+    ("GET", "/static/{name}"): _page("A file of the page", answer="file"),
+    ("GET", "/launch-assets/{name}"): _page("A file of the launch pages", answer="file"),
+    ("GET", "/w/{workspace}"): _page("The answer for the patient of one launch; with its cookie only"),
+    ("GET", "/w/{workspace}/progress"): _page("How far reading the chart is"),
+    ("GET", "/w/{workspace}/idle"): _page("Where a page goes that stood too long"),
+    ("GET", "/w/{workspace}/raw/{kind}/{name}"): _page(
+        "One resource behind the answer",
+        answer="resource",
+        parameters=[{"name": "format", "in": "query", "schema": {"enum": ["json"]}}],
     ),
-    ("GET", "/callback"): _of(
-        "Return from the authorization server",
-        "smart",
-        {200: "page", 302: "redirect", 303: "redirect"},
-        parameters=[_QUERY[name] for name in ("state", "code", "error", "error_description")],
+    ("GET", "/w/{workspace}/text"): _page("The answer as plain text", answer="text"),
+    ("GET", "/w/{workspace}/evaluation.json"): _page("The answer as JSON", answer="json"),
+    ("POST", "/w/{workspace}/what-if"): _page(
+        "States something that the chart does not hold, for this workspace", **_form(action=_TEXT)
     ),
+    ("POST", "/w/{workspace}/feedback"): _page("Says what was wrong", **_form("reason", reason=_TEXT)),
+    ("POST", "/w/{workspace}/retry"): _page("Reads again what could not be read", **_form()),
+    ("POST", "/w/{workspace}/stop"): _page("Goes on without what could not be read", **_form()),
+    ("POST", "/w/{workspace}/close"): _page("Ends the workspace and forgets its tokens", **_form()),
+    ("GET", "/w/{workspace}/{rest}"): _page("Nothing is there"),
+    ("POST", "/w/{workspace}/{rest}"): _page("Nothing is there", **_form()),
 }

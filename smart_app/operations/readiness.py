@@ -92,8 +92,8 @@ def selftest_part(failed: Sequence[str]) -> Probe:
 
 
 def database_part(state: Callable[[], str]) -> Probe:
-    """How the database stands. A database that is away does not stop cards; one that is read-only, full, corrupt
-    or newer than this program does stop the node."""
+    """How the database stands. One that is away stops no cards; one that is read-only, full, corrupt, newer than
+    this program or with a broken audit does stop the node (failure matrix, database)."""
 
     def probe() -> Part:
         found = state()

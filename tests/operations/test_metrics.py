@@ -75,6 +75,22 @@ def test_fetches_and_states() -> None:
     assert found["postcart_limited_total", (("site", "ward"),)] == 1
 
 
+def test_the_counts_of_the_store_are_taken_over_once() -> None:
+    metrics = Metrics()
+    for counts in ({"audit_spooled": 3}, {"audit_spooled": 3}, {"audit_spooled": 5, "db_down": 1}):
+        metrics.database_counts(counts)
+    assert metrics.get("postcart_database_events_total", "event", "audit_spooled") == 5
+    assert metrics.get("postcart_database_events_total", "event", "db_down") == 1
+
+
+def test_parts_of_readiness_are_figures() -> None:
+    metrics = Metrics()
+    metrics.ready_parts({"clock": False, "database": True})
+    found = samples(metrics)
+    assert found["postcart_ready_part", (("part", "clock"),)] == 0
+    assert found["postcart_ready_part", (("part", "database"),)] == 1
+
+
 def test_a_label_that_is_not_there_is_a_fault_of_the_program() -> None:
     with pytest.raises(KeyError):
         Metrics().count("postcart_refusals_total", patient="x")

@@ -28,7 +28,6 @@ from smart_app.operations.openapi import (
     serve_openapi,
     undescribed,
 )
-from smart_app.operations.openapi_parts import OPERATIONS
 from smart_app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -56,12 +55,15 @@ def test_every_route_is_described_and_nothing_else_is(app: Flask, document: dict
     assert set(described) >= NEEDED
 
 
-def test_a_route_without_words_stops_the_start() -> None:
+def test_every_route_has_words_of_its_own(app: Flask) -> None:
+    assert undescribed(routes_of(app)) == []
+
+
+def test_a_route_without_words_is_found_and_still_in_the_document() -> None:
     app = Flask("other", static_folder=None)
     app.add_url_rule("/new/<string:name>", "new", lambda name: name)
     assert undescribed(routes_of(app)) == ["GET /new/{name}"]
-    with pytest.raises(KeyError, match="/new/"):
-        openapi_document(routes_of(app), "0")
+    assert list(openapi_document(routes_of(app), "0")["paths"]) == ["/new/{name}"]
 
 
 @pytest.mark.parametrize(
@@ -172,12 +174,3 @@ CHECKS = [
 def test_calls_made_from_the_description_find_no_fault(case: schemathesis.Case) -> None:
     """Each operation is called with values that fit its schema and values that do not: no 5xx, every answer fits."""
     case.call_and_validate(checks=CHECKS, headers={"Host": "127.0.0.1"})
-
-
-def test_every_description_belongs_to_a_path_of_the_contract() -> None:
-    contract = (
-        "/", "/cds-services", "/launch", "/callback", "/w/", "/.well-known/jwks.json", "/health", "/ready",
-        "/metrics", "/diagnostics", "/openapi.json", "/static/", "/close",
-    )  # fmt: skip
-    for _, path in OPERATIONS:
-        assert path.startswith(contract[1:]) or path == "/"

@@ -42,6 +42,8 @@ def test_one_part_that_does_not_hold_makes_the_service_not_ready() -> None:
         ("db_corrupt", False),
         ("db_full", False),
         ("db_newer", False),
+        ("audit_broken", False),
+        ("store_closed", False),
         ("anything else", False),
     ],
 )
