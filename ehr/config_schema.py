@@ -246,9 +246,12 @@ def _ip(value: str) -> str | None:
 
 
 def _host(value: str) -> str | None:
-    """`host` or `host:port`, without the port where it is 443."""
+    """`host` or `host:port`, without the port where it is 443; a whole origin is taken as well."""
     try:
-        address = parse_address(f"https://{value}")
+        address = parse_address(value if "://" in value else f"https://{value}", allow_http=True)
     except AddressFault:
         return None
-    return None if "/" in value else address.origin.removeprefix("https://")
+    if address.path:
+        return None
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return host if address.port == 443 else f"{host}:{address.port}"
