@@ -75,30 +75,29 @@ def build_cards(evaluation: Evaluation, names: CardNames, notes: tuple[str, ...]
     return tuple(cards[:MAX_CARDS])
 
 
-def cards_json(evaluation: Evaluation, cards: tuple[Card, ...], source_url: str) -> list[dict[str, Any]]:
-    """The cards as CDS Hooks wants them, each with its own uuid, the override reasons and the extension."""
-    return [
-        {
-            "uuid": str(uuid.uuid4()),
-            "summary": card.summary,
-            "detail": card.detail,
-            "indicator": card.indicator,
-            "source": {
-                "label": f"postcart, knowledge {plain(evaluation.knowledge.version, 24)}",
-                "url": source_url,
-            },
-            "overrideReasons": [dict(reason) for reason in OVERRIDE_REASONS],
-            "extension": {NAME: extension(evaluation)},
-        }
-        for card in cards
-    ]
+def card_json(evaluation: Evaluation, card: Card, source_url: str, card_id: str) -> dict[str, Any]:
+    """One card as CDS Hooks wants it, with the override reasons and the extension."""
+    return {
+        "uuid": card_id,
+        "summary": card.summary,
+        "detail": card.detail,
+        "indicator": card.indicator,
+        "source": {
+            "label": f"postcart, knowledge {plain(evaluation.knowledge.version, 24)}",
+            "url": source_url,
+        },
+        "overrideReasons": [dict(reason) for reason in OVERRIDE_REASONS],
+        "extension": {NAME: extension(evaluation)},
+    }
 
 
 def response_json(
     evaluation: Evaluation, cards: tuple[Card, ...], source_url: str, opened: bool
 ) -> dict[str, Any]:
     """A whole hook response; with `opened` the extension also stands at the response's own level."""
-    response: dict[str, Any] = {"cards": cards_json(evaluation, cards, source_url)}
+    response: dict[str, Any] = {
+        "cards": [card_json(evaluation, card, source_url, str(uuid.uuid4())) for card in cards]
+    }
     if opened:
         response["extension"] = {NAME: extension(evaluation)}
     return response

@@ -98,14 +98,12 @@ def check_envelope(body: bytes, decoded: Decoded, hooks: Collection[str]) -> Con
     request = decoded.request
     if request is None:
         raise Refusal(400, "wrong-type", "must be a CDS Hooks request")
+    if request.hook and request.hook not in hooks:
+        raise _wrong_hook(hooks)
     context = _plain_context(request, decoded)
     if context is None:
         _name_the_fault(body)
-        if request.hook not in hooks:
-            raise _wrong_hook(hooks)
         context = _decode_context(request)
-    if request.hook not in hooks:
-        raise _wrong_hook(hooks)
     if isinstance(context, SignContext):
         _check_orders(context.draftOrders)
     if context.userId.startswith(_LAY_USERS):

@@ -8,19 +8,24 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 _ISSUE_CODES = {
     400: "invalid",
+    401: "login",
     403: "forbidden",
     404: "not-found",
     405: "not-supported",
     412: "incomplete",
     413: "too-long",
     415: "not-supported",
+    429: "throttled",
     500: "exception",
     503: "transient",
 }
 
 
 class Refusal(Exception):
-    """A call that is not answered: HTTP status, stable code, one sentence, and the field if there is one."""
+    """A call that is not answered: HTTP status, stable code, one sentence, and the field if there is one.
+
+    `retry_after` in seconds and `challenge` become headers; `why` is a closed label for the log alone.
+    """
 
     def __init__(self, status: int, code: str, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -28,6 +33,9 @@ class Refusal(Exception):
         self.code = code
         self.message = message
         self.field = field
+        self.retry_after = 0
+        self.challenge = ""
+        self.why = ""
 
 
 @cache

@@ -1,61 +1,156 @@
-"""The hook service on the web: discovery, the service call, and nothing that decides."""
+"""The hook service on the web: who may call, discovery, the service call, feedback; nothing here decides."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+from flask import Blueprint, Response, jsonify, request
+
+from cds_hooks.feedback import read_feedback
+from cds_hooks.listing import SERVICE_HOOKS, discovery
+from cds_hooks.memory import FeedbackRow, Memory, StoreDown
 from cds_hooks.outcome import Refusal
-from cds_hooks.service import SERVICE_ID, Answer, RelapseService, discovery
+from cds_hooks.service import Answer, HookCall, HookService
 from mappings.reading.guard import MAX_BYTES
 
+if TYPE_CHECKING:
+    from cds_hooks.trust import Caller, Gate
+    from ehr.site import Config, Site
+
 _PIECE = 1 << 20
+_SAVE_AGAIN_SECONDS = 5
+REQUEST_ID_KEY = "postcart.request_id"
+"""Where the edge leaves the id of a request in its environment."""
 
 
-def hook_routes(service: RelapseService) -> Blueprint:
-    """Routes of the service; what may be counted travels on the response, never in module state."""
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who may come in. Without `gate` (and with `opened`) everybody on loopback; `limit` holds a site to its rate."""
+
+    config: Callable[[], Config]
+    gate: Gate | None
+    opened: bool
+    limit: Callable[[Site], None] = lambda site: None
+
+    def admit(self, *paths: str) -> Caller | None:
+        """The caller of the request at hand; raises `Refusal` 401 for anyone not trusted, 429 beyond its rate.
+
+        `paths` are the addresses a token may be meant for, below the public address.
+        """
+        header = request.headers.get("Authorization")
+        if self.gate is None or (self.opened and header is None):
+            return None
+        base = self.config().public_url.rstrip("/")
+        caller = self.gate.admit(header, tuple(base + path for path in paths))
+        self.limit(caller.site)
+        return caller
+
+    def body(self) -> bytes:
+        """The whole body of the request at hand, held to the configured limit."""
+        return read_body(min(MAX_BYTES, self.config().max_body_mb << 20))
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What the edge may log and count of a request: the site that called, the service, and the answer if there is one."""
+
+    service: str = ""
+    caller: Caller | None = None
+    answer: Answer | None = None
+    feedback: tuple[str, ...] = ()
+
+
+class NotedResponse(Response):
+    """A response that carries what may be counted of it to the edge, never in module state."""
+
+    noted: Noted | None = None
+
+
+def hook_routes(service: HookService, door: Door, memory: Memory | None) -> Blueprint:
+    """The three routes of the service below `/cds-services` (CDS Hooks 2.0.1)."""
     routes = Blueprint("cds_hooks", __name__)
-    listing = discovery()
 
     @routes.get("/cds-services")
-    def list_services() -> dict[str, object]:
-        return listing
+    def list_services() -> Response:
+        config = door.config()
+        caller = door.admit("/cds-services") if config.discovery_authenticated else None
+        hooks = tuple(service.hooks)
+        if caller is not None and caller.site.hooks:
+            hooks = tuple(hook for hook in hooks if hook in caller.site.hooks)
+        return jsonify(discovery(hooks, version=config.discovery_version))
 
     @routes.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
-        if service_id != SERVICE_ID:
-            raise Refusal(404, "unknown-service", "there is no service of this id")
-        if request.mimetype != "application/json":
-            raise Refusal(415, "not-json", "the body must be application/json", "Content-Type")
-        answer = service.answer(read_body())
-        response = CountedResponse(answer.body, mimetype="application/json")
-        response.answer = answer
+        started = time.monotonic()
+        _known(service_id)
+        here = f"/cds-services/{service_id}"
+        caller = door.admit(here, f"{here}/feedback")
+        _json_only()
+        made = HookCall(door.body(), service_id, caller, started, request.environ.get(REQUEST_ID_KEY, ""))
+        answer = service.answer(made)
+        response = NotedResponse(answer.body, mimetype="application/json")
+        response.noted = Noted(service_id, caller, answer)
+        return response
+
+    @routes.post("/cds-services/<service_id>/feedback")
+    def feedback(service_id: str) -> Response:
+        _known(service_id)
+        here = f"/cds-services/{service_id}"
+        caller = door.admit(f"{here}/feedback", here)
+        _json_only()
+        site = caller.site.name if caller is not None else ""
+        rows = read_feedback(door.body(), site, service_id, datetime.now(UTC))
+        _save(memory, rows)
+        response = NotedResponse(b"{}", mimetype="application/json")
+        response.noted = Noted(service_id, caller, feedback=tuple(row.outcome for row in rows))
         return response
 
     return routes
 
 
-class CountedResponse(Response):
-    """A response that carries what may be counted of the answer to the edge."""
+def _known(service_id: str) -> None:
+    if service_id not in SERVICE_HOOKS:
+        raise Refusal(404, "unknown-service", "there is no service of this id")
 
-    answer: Answer | None = None
+
+def _json_only() -> None:
+    if request.mimetype != "application/json":
+        raise Refusal(415, "not-json", "the body must be application/json", "Content-Type")
 
 
-def read_body() -> bytes:
+def _save(memory: Memory | None, rows: tuple[FeedbackRow, ...]) -> None:
+    """On disk before it is acknowledged; otherwise 503, so that the client sends it again (failure matrix, database)."""
+    try:
+        if memory is None:
+            raise StoreDown
+        memory.record_feedback(rows)
+    except StoreDown as fault:
+        refusal = Refusal(503, "not-saved", "feedback could not be stored; send it again")
+        refusal.retry_after = _SAVE_AGAIN_SECONDS
+        raise refusal from fault
+
+
+def read_body(limit: int = MAX_BYTES) -> bytes:
     """The whole request body; 413 beyond the limit, 400 where it ends too early or cannot be read."""
+    too_large = Refusal(413, "too-large", f"the body is larger than {limit >> 20} MB")
     length = request.content_length
-    if length is not None and length > MAX_BYTES:
-        raise Refusal(413, "too-large", f"the body is larger than {MAX_BYTES // (1 << 20)} MB")
+    if length is not None and length > limit:
+        raise too_large
     stream = request.environ["wsgi.input"]
     pieces = []
     size = 0
     try:
         while length is None or size < length:
-            piece = stream.read(_PIECE if length is None else min(length - size, MAX_BYTES))
+            piece = stream.read(_PIECE if length is None else min(length - size, limit))
             if not piece:
                 break
             size += len(piece)
-            if size > MAX_BYTES:
-                raise Refusal(413, "too-large", f"the body is larger than {MAX_BYTES // (1 << 20)} MB")
+            if size > limit:
+                raise too_large
             pieces.append(piece)
     except (OSError, ValueError) as error:
         raise Refusal(400, "unreadable", "the body could not be read to its end") from error

@@ -38,7 +38,7 @@ REGIONS = ("US", "EU")
 _ASSESSED = frozenset({"antigen", "course", "car-t", "diagnosis", "report", "monitoring"})
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def _reader(knowledge: _Same) -> ChartReader:
     """One reader per knowledge, so that recognition is memoised across charts."""
     return ChartReader.of(knowledge.value)

@@ -1,170 +1,167 @@
-"""Puts the parts together: knowledge, self-test, the hook service, the pages of state."""
+"""Puts the parts together: sites, knowledge, self-test, the hook service, the SMART app, the pages of state."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, has_request_context, request
 from werkzeug.exceptions import HTTPException
 
-from cds_hooks.names import card_names
 from cds_hooks.outcome import Refusal, outcome_body
-from cds_hooks.service import RelapseService
-from cds_hooks.web import CountedResponse, hook_routes
+from cds_hooks.service import HookService
+from cds_hooks.trust import NotTrusted
+from cds_hooks.web import Door, Noted, NotedResponse, hook_routes
 from mappings.loading import load_knowledge
-from smart_app.collector import Collector
-from smart_app.counters import Counters
-from smart_app.edge import Edge
+from smart_app.edge import CALL_KEY, Edge
+from smart_app.launch import launch_routes
 from smart_app.log import write_log
-from smart_app.selftest import evaluator_of, run_selftest
+from smart_app.operations.limits import Budget, SiteShares
+from smart_app.operations.metrics import Metrics
+from smart_app.operations.request_ids import request_id
+from smart_app.parts import assemble, launch_parts, reloader
+from smart_app.running import Running, run_parts
 from smart_app.settings import Settings, check_settings, is_loopback
+from smart_app.status_pages import status_pages
 
 if TYPE_CHECKING:
-    from cds_hooks.service import Evaluator
-    from mappings.loading import Knowledge
+    from cds_hooks.advice import Evaluator
+    from ehr.site import Site
 
 _HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
+_SITE_SHARE = 3 / 4
 
 
-@dataclass(slots=True)
-class Readiness:
-    """Whether calls may be answered, and on what knowledge."""
-
-    failed: tuple[str, ...]
-    version: str
-    digest: str
-
-
-def create_app(settings: Settings, *, evaluate: Evaluator | None = None, collect: bool = False) -> Flask:
+def create_app(
+    settings: Settings, *, evaluate: Evaluator | None = None, collect: bool = False, threads: int = 8
+) -> Flask:
     """The web app of one process; refuses unsafe settings and broken knowledge before it answers anything.
 
-    `evaluate` replaces the evaluation (tests of faults); `collect` takes over garbage collection (servers).
+    `evaluate` replaces the evaluation (tests of faults); `collect` takes over garbage collection (servers);
+    `threads` is how many calls the server answers at once.
     """
     check_settings(settings)
     knowledge = load_knowledge()
-    evaluator = evaluate if evaluate is not None else evaluator_of(knowledge, settings.regions)
-    failed = run_selftest(evaluator)
-    for case in failed:
-        write_log("selftest-failed", level="error", case=case)
-    ready = Readiness(failed, knowledge.version, knowledge.digest)
+    parts = assemble(settings, knowledge, evaluate)
+    running = run_parts(parts, collect)
     app = Flask("postcart", static_folder=None)
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    counters = Counters()
-    collector = Collector() if collect else None
-    service = RelapseService(
-        evaluate=evaluator,
-        names=card_names(knowledge),
-        source_url=settings.url + "/",
-        as_of=settings.moment,
-        opened=settings.opened,
+    _guard(app, running)
+    _hooks(app, running, threads)
+    app.register_blueprint(launch_routes(launch_parts(parts, _note_launch, _request_id)))
+    status_pages(app, running)
+    _errors(app, running.metrics)
+    _after(app, running)
+    app.extensions["postcart"] = running
+    app.wsgi_app = Edge(  # type: ignore[method-assign]
+        app.wsgi_app,
+        running.metrics,
+        running.collector,
+        budget=Budget(threads),
+        drain=running.drain,
+        guard=running.guard if collect else None,
     )
-    _guard(app, ready)
-    app.register_blueprint(hook_routes(service))
-    _status_pages(app, knowledge, ready, counters, collector)
-    _errors(app, counters)
-    _after(app, settings, counters)
-    app.extensions["postcart"] = {"counters": counters, "collector": collector, "ready": ready}
-    app.wsgi_app = Edge(app.wsgi_app, counters, collector)  # type: ignore[method-assign]
-    if collector is not None:
-        collector.start()
+    running.start()
     return app
 
 
-def _guard(app: Flask, ready: Readiness) -> None:
+def _note_launch(event: str, **fields: object) -> None:
+    """A log line of the launch; its fields are on the closed list like any other's."""
+    write_log(event, request=_request_id(), **fields)  # type: ignore[arg-type]
+
+
+def _request_id() -> str:
+    return request_id(request.environ) if has_request_context() else ""
+
+
+def _hooks(app: Flask, running: Running, threads: int) -> None:
+    parts = running.parts
+    service = HookService(
+        judge=parts.judges.of,
+        public_url=parts.config.public_url,
+        hooks=parts.config.offered_hooks,
+        memory=parts.store,
+        pseudonym=parts.pseudonym,
+        link=parts.link,
+        deadline_s=lambda: parts.config.deadline_s,
+        as_of=parts.settings.moment,
+        opened=parts.settings.opened,
+        context_key=parts.key_for("card link"),
+    )
+    shares = SiteShares(max(1, int(threads * _SITE_SHARE)))
+
+    def limit(site: Site) -> None:
+        running.rates.check(site.name)
+        hold = shares.hold(site.name)
+        hold.__enter__()
+        g.holds = [*g.get("holds", ()), hold]
+
+    door = Door(lambda: parts.config, parts.gate, parts.settings.opened, limit)
+    app.register_blueprint(hook_routes(service, door, parts.store))
+
+    @app.teardown_request
+    def let_go(fault: BaseException | None) -> None:
+        for hold in g.pop("holds", ()):
+            hold.__exit__(None, None, None)
+
+
+def _guard(app: Flask, running: Running) -> None:
+    look = reloader(running.parts, running.know_sites)
+    opened = running.parts.settings.opened
+
     @app.before_request
     def check_call() -> Response | None:
         g.started = time.perf_counter()
-        host = (
-            request.host.rsplit(":", 1)[0] if not request.host.startswith("[") else request.host.split("]")[0]
-        )
-        if not is_loopback(host.strip("[]")):
+        look()
+        if opened and not is_loopback(_host(request.host)):
             raise Refusal(
                 403, "wrong-host", "unauthenticated calls are answered on loopback names only", "Host"
             )
-        if request.method == "OPTIONS" and request.path.startswith("/cds-services"):
+        if not request.path.startswith("/cds-services"):
+            return None
+        if request.method == "OPTIONS":
             return Response(status=204)
-        if ready.failed and request.path.startswith("/cds-services"):
+        if running.failed:
             raise Refusal(503, "selftest-failed", "the self-test failed; nothing is answered until it passes")
         return None
 
 
-def _status_pages(
-    app: Flask, knowledge: Knowledge, ready: Readiness, counters: Counters, collector: Collector | None
-) -> None:
-    @app.get("/")
-    def about() -> Response:
-        return Response(_about(knowledge), mimetype="text/plain")
-
-    @app.get("/health")
-    def health() -> dict[str, str]:
-        return {"status": "up"}
-
-    @app.get("/ready")
-    def readiness() -> tuple[dict[str, object], int]:
-        stamp = {"version": ready.version, "digest": ready.digest, "overlay": knowledge.overlay}
-        state = "failed" if ready.failed else "passed"
-        body = {
-            "ready": not ready.failed,
-            "knowledge": stamp,
-            "selftest": state,
-            "failed": list(ready.failed),
-        }
-        return body, 503 if ready.failed else 200
-
-    @app.get("/metrics")
-    def metrics() -> Response:
-        if not is_loopback((request.remote_addr or "").rsplit("%", 1)[0]):
-            raise Refusal(403, "not-admin", "metrics are answered on loopback only")
-        text = counters.text()
-        if collector is not None:
-            text += f"postcart_full_collections_inside_calls_total {collector.full_inside}\n"
-            text += f"postcart_full_collections_between_calls_total {collector.full_between}\n"
-        return Response(text, mimetype="text/plain")
+def _host(given: str) -> str:
+    host = given.split("]")[0] if given.startswith("[") else given.rsplit(":", 1)[0]
+    return host.strip("[]")
 
 
-def _about(knowledge: Knowledge) -> str:
-    """Intended use, limits, developer and sources of the knowledge as plain text (rules 10)."""
-    rows = [f"postcart, knowledge {knowledge.version} ({knowledge.digest})", ""]
-
-    def tell(value: object, indent: str) -> None:
-        if isinstance(value, dict):
-            for name, part in value.items():
-                if isinstance(part, dict | list):
-                    rows.append(f"{indent}{name}:")
-                    tell(part, indent + "  ")
-                else:
-                    rows.append(f"{indent}{name}: {part if part not in (None, '') else 'not provided'}")
-        elif isinstance(value, list):
-            for part in value:
-                if isinstance(part, dict | list):
-                    tell(part, indent)
-                    rows.append("")
-                else:
-                    rows.append(f"{indent}- {part}")
-
-    tell(dict(knowledge.disclosure), "")
-    return "\n".join(rows) + "\n"
+def _refused(fault: Refusal) -> Response:
+    body = outcome_body(fault.status, fault.code, fault.message, fault.field)
+    response = Response(body, status=fault.status, mimetype="application/fhir+json")
+    if fault.challenge:
+        response.headers["WWW-Authenticate"] = fault.challenge
+    if fault.retry_after:
+        response.headers["Retry-After"] = str(fault.retry_after)
+    return response
 
 
-def _refused(status: int, code: str, message: str, field: str = "") -> Response:
-    return Response(
-        outcome_body(status, code, message, field), status=status, mimetype="application/fhir+json"
-    )
-
-
-def _errors(app: Flask, counters: Counters) -> None:
+def _errors(app: Flask, metrics: Metrics) -> None:
     @app.errorhandler(Refusal)
     def refused(fault: Refusal) -> Response:
-        counters.add("postcart_refusals_total", "code", fault.code)
-        return _refused(fault.status, fault.code, fault.message, fault.field)
+        metrics.add("postcart_refusals_total", "code", fault.code)
+        if isinstance(fault, NotTrusted):
+            metrics.add("postcart_distrusted_total", "why", fault.why)
+        write_log(
+            "refused",
+            level="warning",
+            status=fault.status,
+            code=fault.code,
+            why=fault.why,
+            request=request_id(request.environ),
+        )
+        return _refused(fault)
 
     @app.errorhandler(HTTPException)
     def http_fault(fault: HTTPException) -> Response:
         status = fault.code or 500
-        response = _refused(status, f"http-{status}", fault.name)
+        response = _refused(Refusal(status, f"http-{status}", fault.name))
         for name, value in fault.get_headers():
             if name == "Allow":
                 response.headers[name] = value
@@ -173,54 +170,75 @@ def _errors(app: Flask, counters: Counters) -> None:
     @app.errorhandler(Exception)
     def unforeseen(fault: Exception) -> Response:
         # the type's name is ours or a library's; the message may hold chart text and stays unsaid
-        counters.add("postcart_faults_total", "kind", "unforeseen")
-        write_log("fault", level="error", error=type(fault).__name__)
+        metrics.add("postcart_faults_total", "kind", "unforeseen")
+        write_log("fault", level="error", error=type(fault).__name__, request=request_id(request.environ))
         return _refused(
-            500, "unforeseen", "the call could not be answered; nothing is said about the patient"
+            Refusal(500, "unforeseen", "the call could not be answered; nothing is said about the patient")
         )
 
 
-def _after(app: Flask, settings: Settings, counters: Counters) -> None:
+def _after(app: Flask, running: Running) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         for name, value in _HEADERS:
-            response.headers[name] = value
+            response.headers.setdefault(name, value)
         origin = request.headers.get("Origin")
-        if origin and settings.opened and _loopback_origin(origin):
+        if origin and request.path.startswith("/cds-services") and _allowed_origin(origin, running):
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Vary"] = "Origin"
             if request.method == "OPTIONS":
                 response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
                 response.headers["Access-Control-Allow-Headers"] = "authorization, content-type"
                 response.headers["Access-Control-Max-Age"] = "600"
-        if request.method == "POST":
-            _count(response, counters)
+        if isinstance(response, NotedResponse) and response.noted is not None:
+            _note(response.noted, response.status_code, running)
         return response
 
 
-def _count(response: Response, counters: Counters) -> None:
+def _allowed_origin(origin: str, running: Running) -> bool:
+    if origin in running.parts.config.cors_origins:
+        return True
+    return running.parts.settings.opened and _loopback_origin(origin)
+
+
+def _note(noted: Noted, status: int, running: Running) -> None:
+    """Counts and logs an answered call: closed labels and random ids, nothing of the patient (H-66)."""
     took = round((time.perf_counter() - g.started) * 1000, 2)
-    answer = response.answer if isinstance(response, CountedResponse) else None
+    site = noted.caller.site.name if noted.caller is not None else ""
+    answer = noted.answer
+    hook = answer.hook if answer is not None else "feedback"
+    request.environ[CALL_KEY] = (noted.service, hook)
     if answer is None:
-        write_log("call", status=response.status_code, ms=took)
+        for outcome in noted.feedback:
+            running.metrics.count("postcart_feedback_total", site, outcome=outcome)
+        write_log("feedback", status=status, ms=took, site=site, count=len(noted.feedback))
         return
-    counters.add("postcart_categories_total", "category", answer.category)
-    for kind in answer.kinds:
-        counters.add("postcart_cards_total", "kind", kind)
-    if answer.repaired:
-        counters.add("postcart_repaired_total", by=answer.repaired)
+    running.metrics.answered(
+        site, answer.category, answer.kinds, answer.keys, silent=answer.silent, repaired=answer.repaired
+    )
+    for key, state in answer.gaps.keys.items():
+        if state.startswith(("fetched", "failed")):
+            code = state.partition(":")[2] or "ok"
+            running.metrics.fetched(site, key, code, answer.gaps.milliseconds)
     write_log(
         "call",
-        status=200,
+        request=request_id(request.environ),
+        site=site,
+        service=noted.service,
+        hook=hook,
+        instance=answer.instance,
+        status=status,
         ms=took,
         category=answer.category,
-        cards=len(answer.kinds),
-        keys=dict(answer.keys),
+        cards=answer.cards,
+        kinds=answer.kinds,
+        keys=answer.gaps.keys,
+        silent=answer.silent,
+        suppressed=answer.suppressed,
         repaired=answer.repaired,
     )
 
 
 def _loopback_origin(origin: str) -> bool:
     scheme, _, rest = origin.partition("://")
-    host = rest.split("]")[0].lstrip("[") if rest.startswith("[") else rest.rsplit(":", 1)[0]
-    return scheme in ("http", "https") and is_loopback(host)
+    return scheme in ("http", "https") and is_loopback(_host(rest))

@@ -67,7 +67,9 @@ def _evaluate_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _serve_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser("serve", help="answer CDS Hooks calls")
-    verb.add_argument("--config", metavar="FILE", default="", help="registration file (TOML); also $POSTCART_CONFIG")
+    verb.add_argument(
+        "--config", metavar="FILE", default="", help="registration file (TOML); also $POSTCART_CONFIG"
+    )
     verb.add_argument("--host", default="127.0.0.1")
     verb.add_argument("--port", type=int, default=8000, help="0 takes a free one")
     verb.add_argument("--open", action="store_true", help="unauthenticated calls, loopback only")

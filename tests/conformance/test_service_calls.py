@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-import smart_app.app as app_module
+import smart_app.running as running_module
 from cds_hooks.envelope import check_envelope, request_validator
 from cds_hooks.outcome import Refusal
 from mappings.evaluation import Evaluation, RelapseCategory
@@ -64,7 +64,7 @@ def judge() -> Judge:
 
 @pytest.fixture
 def client(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
-    monkeypatch.setattr(app_module, "run_selftest", lambda evaluate: ())
+    monkeypatch.setattr(running_module, "run_selftest", lambda evaluate: ())
     app = create_app(Settings(opened=True, as_of="2026-11-22T09:14:00Z"), evaluate=judge)
     with app.test_client() as client:
         yield client
@@ -84,9 +84,13 @@ def outcome(response: TestResponse) -> dict[str, Any]:
 
 def test_discovery_derives_from_the_list_of_needs(client: FlaskClient) -> None:
     found = client.get("/cds-services").get_json()
-    assert [service["id"] for service in found["services"]] == ["post-car-t-relapse"]
+    assert [(service["hook"], service["id"]) for service in found["services"]] == [
+        ("patient-view", "post-car-t-relapse"),
+        ("order-select", "post-car-t-order-check"),
+        ("order-sign", "post-car-t-order-check"),
+    ]
     service = found["services"][0]
-    assert service["hook"] == "patient-view"
+    assert all(other["prefetch"] == service["prefetch"] for other in found["services"])
     assert list(service["prefetch"]) == [
         "patient",
         "conditions",
@@ -233,7 +237,7 @@ def test_other_methods_are_refused_with_allow(client: FlaskClient, verb: str) ->
 
 
 def test_unknown_services_and_paths_are_not_found(client: FlaskClient) -> None:
-    for path in ("/cds-services/other", "/nowhere", PATH + "/feedback"):
+    for path in ("/cds-services/other", "/nowhere", "/cds-services/other/feedback"):
         response = client.post(path, data=json.dumps(body()), content_type="application/json")
         assert response.status_code == 404
         assert SENTINEL not in response.text

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from cds_hooks.names import card_names
-from cds_hooks.service import RelapseService
+from cds_hooks.listing import RELAPSE
+from cds_hooks.service import HookCall, HookService
 from mappings.loading import load_knowledge
-from smart_app.selftest import evaluator_of
+from smart_app.parts import Judges
 from smart_app.settings import parse_moment
 
 BENCH = Path(__file__).parents[2] / "bench"
@@ -26,12 +26,11 @@ AXI_CEL = {"system": "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
 
 
 @pytest.fixture(scope="module")
-def service() -> RelapseService:
+def service() -> HookService:
     knowledge = load_knowledge()
-    return RelapseService(
-        evaluate=evaluator_of(knowledge, ("US", "EU")),
-        names=card_names(knowledge),
-        source_url="http://127.0.0.1:1/",
+    return HookService(
+        judge=Judges(knowledge, ("US", "EU")).of,
+        public_url="http://127.0.0.1:1",
         as_of=parse_moment("2026-02-01T12:00:00Z"),
         opened=True,
     )
@@ -128,7 +127,7 @@ GROWING: dict[str, Callable[[int], bytes]] = {
 
 
 @pytest.mark.parametrize("name", GROWING)
-def test_twice_the_input_takes_about_twice_the_time(service: RelapseService, name: str) -> None:
+def test_twice_the_input_takes_about_twice_the_time(service: HookService, name: str) -> None:
     """Measured in processor time, the quickest of a few runs, so that a busy machine does not decide (R-10)."""
     make = GROWING[name]
     small, large = (_quickest(service, make(size)) for size in (600, 1200))
@@ -136,18 +135,18 @@ def test_twice_the_input_takes_about_twice_the_time(service: RelapseService, nam
     assert large < 2
 
 
-def _quickest(service: RelapseService, body: bytes) -> float:
+def _quickest(service: HookService, body: bytes) -> float:
     times = []
     for _ in range(3):
         started = time.process_time()
-        service.answer(body)
+        service.answer(HookCall(body, RELAPSE))
         times.append(time.process_time() - started)
         if times[-1] > 2:
             break
     return min(times)
 
 
-def test_unselected_charts_stay_silent(service: RelapseService, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unselected_charts_stay_silent(service: HookService, monkeypatch: pytest.MonkeyPatch) -> None:
     """Charts without CAR T, which are nearly all charts, never give a card (hazard H-43)."""
     monkeypatch.syspath_prepend(str(BENCH))
     payloads = __import__("payloads")
@@ -155,4 +154,4 @@ def test_unselected_charts_stay_silent(service: RelapseService, monkeypatch: pyt
         bodies = [json.dumps(payloads.hook_request(60, seed, "other")).encode() for seed in range(200)]
     finally:
         sys.modules.pop("payloads", None)
-    assert statistics.mean(len(service.answer(body).kinds) for body in bodies) == 0
+    assert statistics.mean(len(service.answer(HookCall(body, RELAPSE)).kinds) for body in bodies) == 0

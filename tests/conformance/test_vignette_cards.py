@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from cds_hooks.cards import SILENT
-from cds_hooks.names import card_names
+from cds_hooks.listing import RELAPSE
 from cds_hooks.outcome import Refusal
-from cds_hooks.service import RelapseService
+from cds_hooks.service import HookCall, HookService
 from mappings.evaluation import RelapseCategory
 from mappings.loading import load_knowledge
-from smart_app.selftest import evaluator_of
+from smart_app.parts import Judges
 
 LIBRARY = Path(__file__).parents[1] / "vignettes"
 NAMES = sorted(path.parent.name for path in LIBRARY.glob("*/expected.json"))
@@ -31,15 +31,14 @@ def answered(name: str) -> dict[str, Any] | None:
     """The service's answer, or None where it refuses as the case allows."""
     expected = json.loads((LIBRARY / name / "expected.json").read_text("utf-8"))
     knowledge = load_knowledge()
-    service = RelapseService(
-        evaluate=evaluator_of(knowledge, ("US", "EU")),
-        names=card_names(knowledge),
-        source_url="http://127.0.0.1:1/",
+    service = HookService(
+        judge=Judges(knowledge, ("US", "EU")).of,
+        public_url="http://127.0.0.1:1",
         as_of=datetime.fromisoformat(expected["now"]),
         opened=True,
     )
     try:
-        answer = service.answer((LIBRARY / name / "request.json").read_bytes())
+        answer = service.answer(HookCall((LIBRARY / name / "request.json").read_bytes(), RELAPSE))
     except Refusal as fault:
         if fault.status not in expected.get("accept_status", []):
             raise

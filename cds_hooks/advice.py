@@ -1,0 +1,148 @@
+"""The cards of one call with what goes beside their words: ids, source, suggestions, the link into the app."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cds_hooks.cards import MAX_CARDS, Card, build_cards, card_json
+from cds_hooks.envelope import Context, SignContext
+from cds_hooks.facts_digest import facts_digest
+from cds_hooks.memory import CardShown
+from cds_hooks.names import CardNames
+from cds_hooks.order_cards import OrderCard, order_cards
+from cds_hooks.suggestions import suggestions_for, with_suggestions
+from ehr.app_context import sign_context, smart_link
+from mappings.deciding.orders import check_orders
+from mappings.evaluation import Evaluation
+from mappings.orders import DraftOrder
+from mappings.reading.decode import Decoded
+from mappings.reading.orders import read_drafts, read_open_orders
+
+if TYPE_CHECKING:
+    from ehr.site import Site
+    from mappings.loading import Knowledge
+
+Evaluator = Callable[[Decoded, str, datetime], Evaluation]
+
+_LINK_LABEL = "Open the whole evaluation"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one site's charts are judged with: evaluation, names for cards, knowledge (its overlay included)."""
+
+    evaluate: Evaluator
+    names: CardNames
+    knowledge: Knowledge
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisedCard:
+    """One card that is due: its words, its id, what it suggests, and the digest an override of it holds for."""
+
+    card: Card
+    digest: str
+    suggestions: tuple[dict[str, Any], ...] = ()
+    uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def kind(self) -> str:
+        """The closed label it is counted under."""
+        return self.card.kind
+
+    def shown(self) -> CardShown:
+        """What the audit keeps of it."""
+        return CardShown(self.uuid, self.kind, self.digest, tuple(one["uuid"] for one in self.suggestions))
+
+
+@dataclass(frozen=True, slots=True)
+class Linking:
+    """How a card's link into the app is made; without a key no `appContext` goes with it."""
+
+    public_url: str
+    context_key: bytes = b""
+
+
+def advise(
+    evaluation: Evaluation,
+    judgement: Judgement,
+    context: Context,
+    decoded: Decoded,
+    site: Site | None,
+    notes: tuple[str, ...],
+) -> tuple[AdvisedCard, ...]:
+    """The cards a chart, and on the order hooks the drafts, call for; `notes` say how the chart was read."""
+    drafts: tuple[DraftOrder, ...] = ()
+    cards: tuple[Card, ...]
+    if isinstance(context, SignContext):
+        drafts = read_drafts(decoded.request.context if decoded.request else b"", judgement.knowledge)
+        planned = read_open_orders(decoded, context.patientId, judgement.knowledge)
+        findings = check_orders(evaluation, drafts, judgement.knowledge, planned)
+        cards = order_cards(evaluation, findings, judgement.names, drafts, notes)
+    else:
+        cards = build_cards(evaluation, judgement.names, notes)
+    if not cards:
+        return ()
+    digest = facts_digest(evaluation)
+    suggested: tuple[dict[str, Any], ...] = ()
+    if any(card.suggests for card in cards):
+        existing = (*drafts, *read_open_orders(decoded, context.patientId, judgement.knowledge))
+        suggested = tuple(
+            suggestions_for(
+                evaluation,
+                context.patientId,
+                intent=site.suggestion_intent if site is not None else "order",
+                encounter_id=context.encounterId,
+                existing=existing,
+            )
+        )
+    return _advised(cards[:MAX_CARDS], digest, suggested)
+
+
+def _advised(
+    cards: tuple[Card, ...], digest: str, suggested: tuple[dict[str, Any], ...]
+) -> tuple[AdvisedCard, ...]:
+    """The cards with their digests; only the first that may suggest a test does, so that it is offered once (H-49)."""
+    first = next((card for card in cards if card.suggests), None)
+    return tuple(
+        AdvisedCard(
+            card,
+            card.digest if isinstance(card, OrderCard) else digest,
+            suggested if card is first else (),
+        )
+        for card in cards
+    )
+
+
+def cards_as_json(
+    advised: tuple[AdvisedCard, ...],
+    evaluation: Evaluation,
+    linking: Linking,
+    site: Site | None,
+    patient_id: str,
+) -> list[dict[str, Any]]:
+    """The cards as CDS Hooks wants them; each is complete without its link and its suggestion (vendors drop both)."""
+    made = []
+    for one in advised:
+        card = card_json(evaluation, one.card, linking.public_url + "/", one.uuid)
+        card = with_suggestions(card, list(one.suggestions))
+        if site is not None and site.smart is not None:
+            card["links"] = [_link(one, evaluation, linking, site, patient_id)]
+        made.append(card)
+    return made
+
+
+def _link(
+    one: AdvisedCard, evaluation: Evaluation, linking: Linking, site: Site, patient_id: str
+) -> dict[str, Any]:
+    signed = ""
+    if linking.context_key:
+        digest = facts_digest(evaluation)
+        signed = sign_context(
+            linking.context_key, site.name, patient_id, one.uuid, datetime.now(UTC), facts_digest=digest
+        )
+    return smart_link(linking.public_url, _LINK_LABEL, signed)

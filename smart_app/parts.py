@@ -1,0 +1,250 @@
+"""The parts of one process put together: sites, keys, the way to FHIR servers, the store, knowledge per site."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cds_hooks.advice import Evaluator, Judgement
+from cds_hooks.names import card_names
+from cds_hooks.outcome import Refusal
+from cds_hooks.trust import Gate
+from ehr.fhir import FhirLink
+from ehr.jwks import KeyCache
+from ehr.own_keys import KeyFolder
+from ehr.registrations import ConfigError, Registry, read_config
+from ehr.site import Config, Site
+from ehr.transport import Transport
+from mappings.evaluate import evaluate
+from mappings.evaluation import Evaluation
+from mappings.loading import Knowledge, KnowledgeError, packaged_folder
+from mappings.loading.load import build, read_folder
+from mappings.reading.decode import Decoded
+from smart_app.launch.parts import LaunchParts, Note
+from smart_app.launch.seal import Sealer, load_sealer
+from smart_app.log import write_log
+from smart_app.selftest import evaluator_of
+from smart_app.settings import Settings, SettingsError
+from smart_app.store import Store, StoreRefused, keyed_hash, load_or_make_key, open_store
+from smart_app.store.keys import KeyFault, derived
+
+_STORE_KEY = "store.key"
+_DATABASE = "postcart.db"
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything a process holds on to while it runs; nothing in it belongs to a patient."""
+
+    settings: Settings
+    registry: Registry
+    judges: Judges
+    transport: Transport
+    keys: KeyCache
+    link: FhirLink
+    store: Store
+    gate: Gate | None
+    own_keys: KeyFolder
+    sealer: Sealer
+    secret: bytes = field(repr=False)
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self.registry.config
+
+    def pseudonym(self, site: str, text: str) -> str:
+        """Who a stored row is about without saying who: a keyed hash."""
+        return keyed_hash(self.secret, site, text)
+
+    def key_for(self, purpose: str) -> bytes:
+        """A key of its own for each purpose, so that nothing signed for one passes for another."""
+        return derived(self.secret, purpose)
+
+    def close(self) -> None:
+        """Writes what waits and gives connections back."""
+        self.store.close()
+        self.transport.close()
+
+
+class Judges:
+    """What each site's charts are judged with; an overlay that breaks later leaves the last good one in force."""
+
+    def __init__(
+        self, knowledge: Knowledge, regions: tuple[str, ...], evaluate: Evaluator | None = None
+    ) -> None:
+        self.knowledge = knowledge
+        self._regions = regions
+        self._replaced = evaluate
+        self._lock = threading.Lock()
+        self._overlays: dict[Path, Knowledge] = {}
+        self._made: dict[tuple[str, str], Judgement] = {}
+        self.kept = ""
+
+    def of(self, site: Site | None) -> Judgement:
+        """The judgement of a site; `Refusal` 503 where its overlay was never readable."""
+        overlay = site.overlay if site is not None else None
+        knowledge = self.knowledge if overlay is None else self._with(overlay)
+        region = site.region if site is not None else ""
+        found = self._made.get((knowledge.digest, region))
+        if found is None:
+            regions = (region,) if region else self._regions
+            evaluate = self._replaced if self._replaced is not None else evaluator_of(knowledge, regions)
+            found = Judgement(evaluate, card_names(knowledge), knowledge)
+            self._made[(knowledge.digest, region)] = found
+        return found
+
+    def load(self, config: Config) -> None:
+        """Reads the overlays of all sites; raises `KnowledgeError` for one that was never good."""
+        for site in config.sites:
+            if site.overlay is not None:
+                self._read(site.overlay)
+
+    def reload(self, config: Config) -> None:
+        """Reads all overlays again; a broken one leaves the last good in force and is named in `kept`."""
+        try:
+            self.load(config)
+        except KnowledgeError as fault:
+            self.kept = str(fault)
+            write_log("overlay-kept", level="error", code="overlay_kept")
+            return
+        self.kept = ""
+
+    def _with(self, overlay: Path) -> Knowledge:
+        found = self._overlays.get(overlay)
+        if found is not None:
+            return found
+        try:
+            return self._read(overlay)
+        except KnowledgeError as fault:
+            raise Refusal(503, "not-ready", "this site's own knowledge cannot be read") from fault
+
+    def _read(self, overlay: Path) -> Knowledge:
+        with self._lock:
+            knowledge = build(read_folder(packaged_folder(), overlay))
+            self._overlays[overlay] = knowledge
+        return knowledge
+
+
+def read_sites(settings: Settings) -> Config:
+    """The registrations a process starts with; raises `SettingsError` naming every fault of the file."""
+    if not settings.config:
+        return Config(public_url=settings.url, sites=(), discovery_authenticated=False)
+    try:
+        config = read_config(Path(settings.config))
+    except ConfigError as fault:
+        raise SettingsError("config", str(fault), "Nothing is served until the file is right.") from fault
+    if settings.as_of and not settings.opened:
+        live = [site.name for site in config.sites if not site.test]
+        if live:
+            raise SettingsError(
+                "as-of-live",
+                f"A fixed moment of judgement is refused with a production site ({', '.join(live)}).",
+                "Use --as-of with --open or with sites of environment test only.",
+            )
+    return config
+
+
+def assemble(settings: Settings, knowledge: Knowledge, evaluate: Evaluator | None = None) -> Parts:
+    """Opens what a process needs; raises `SettingsError` for what would be unsafe to run with."""
+    config = read_sites(settings)
+    if not settings.config and not settings.state_dir:
+        settings = replace(settings, state_dir=_passing_folder())
+    key_dir = config.key_dir or settings.state / "keys"
+    judges = Judges(knowledge, settings.regions, evaluate)
+    try:
+        secret = load_or_make_key(key_dir / _STORE_KEY)
+        judges.load(config)
+        url = settings.database_url or config.database_url or f"sqlite:///{settings.state / _DATABASE}"
+        store = open_store(url, key=secret, folder=settings.state)
+    except (KeyFault, StoreRefused, KnowledgeError) as fault:
+        raise SettingsError("state", str(fault), "") from fault
+    except OSError as error:
+        raise SettingsError(
+            "state",
+            f"The folder for database and keys cannot be used ({error.strerror}).",
+            "Name folders this account may write: database_url and key_dir in the registration file.",
+        ) from error
+    path = Path(settings.config) if settings.config else None
+    registry = Registry(config, path)
+    transport = Transport()
+    keys = KeyCache(transport)
+    return Parts(
+        settings=settings,
+        registry=registry,
+        judges=judges,
+        transport=transport,
+        keys=keys,
+        link=FhirLink(transport),
+        store=store,
+        gate=Gate(registry, keys, store) if config.sites else None,
+        own_keys=KeyFolder(key_dir, lambda: datetime.now(UTC)),
+        sealer=load_sealer(key_dir),
+        secret=secret,
+    )
+
+
+def launch_parts(parts: Parts, note: Note, chosen_id: Callable[[], str]) -> LaunchParts:
+    """What the SMART app is put together from."""
+    settings = parts.settings
+
+    def evaluated(chart: Decoded, patient_id: str, as_of: datetime, regions: tuple[str, ...]) -> Evaluation:
+        return evaluate(chart, parts.judges.knowledge, patient_id=patient_id, as_of=as_of, regions=regions)
+
+    return LaunchParts(
+        registry=parts.registry,
+        transport=parts.transport,
+        keys=parts.keys,
+        own_keys=parts.own_keys,
+        workspaces=parts.store.workspaces,
+        link=parts.link,
+        evaluate=evaluated,
+        knowledge=parts.judges.knowledge,
+        sealer=parts.sealer,
+        public_url=parts.config.public_url.rstrip("/"),
+        memory=parts.store,
+        context_key=parts.key_for("card link"),
+        as_of=settings.moment,
+        regions=settings.regions,
+        note=note,
+        request_id=chosen_id,
+    )
+
+
+def _passing_folder() -> str:
+    """A folder for trying things out, gone with the process."""
+    folder = tempfile.mkdtemp(prefix="postcart-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+Reloader = Callable[[], None]
+
+
+def reloader(parts: Parts, tell: Callable[[Config], None]) -> Reloader:
+    """A check, cheap enough for each call, that takes over a changed registration file with its overlays.
+
+    `tell` hears of the new configuration.
+    """
+
+    def look() -> None:
+        before = parts.config.digest
+        fault = parts.registry.reload_if_changed()
+        if fault:
+            write_log("registrations-kept", level="error", code="registrations_kept", message=_first(fault))
+        elif parts.config.digest != before:
+            parts.judges.reload(parts.config)
+            tell(parts.config)
+            write_log("registrations-taken", count=len(parts.config.sites))
+
+    return look
+
+
+def _first(text: str) -> str:
+    return " ".join(text.split())[:300]
