@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from cds_hooks import card_lines as lines
 from cds_hooks.needs import words_of
 from mappings.dates import days_between, parse_date
-from mappings.evaluation import AntigenView, Evaluation, RelapseCategory, Route
+from mappings.evaluation import AntigenView, Evaluation, RelapseCategory
 from mappings.facts import AntigenResult, AntigenState, CarTInfusion
-from mappings.stated import is_stated
+from mappings.stated import STATED, is_stated
 from smart_app.page import words
+from smart_app.page.gaps import Gap, gaps_of
 from smart_app.page.view import PageView
 
 _HEADS = {
@@ -35,7 +36,6 @@ _ANTIGENS_SHOWN = frozenset(
     }
 )
 _RELAPSES = _ANTIGENS_SHOWN
-_GAPS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +49,6 @@ class Chip:
     place: str
     notes: tuple[str, ...]
     stated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """One line of `Before you decide`: shape, strong words, the rest, and the place on the page that tells more."""
-
-    glyph: str
-    kind: str
-    lead: str
-    rest: str = ""
-    anchor: str = ""
-    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +92,7 @@ def build_answer(view: PageView) -> Answer:
         means=view.knowledge.categories[assessment.category.value].meaning,
         notes=_notes(view),
         chips=chips,
-        gaps=tuple(_gaps(view)),
+        gaps=tuple(gaps_of(view.evaluation)),
         seen=seen_rows(evaluation),
         stated=bool(view.statements),
     )
@@ -229,6 +217,8 @@ def _chip(view: AntigenView) -> Chip:
     if view.before:
         notes.append(words.upper_first(view.before))
     if view.state is AntigenState.UNKNOWN:
+        if view.discordant:
+            notes += [_brief(result) for result in view.results[:4]]
         reason = "" if view.discordant else words.upper_first(words.short(view.because, 160))
         return Chip(view.antigen.value, _state_word(view), _glyph(view), reason, "", tuple(notes), stated)
     newest = newest_result(view)
@@ -240,7 +230,7 @@ def _chip(view: AntigenView) -> Chip:
         _state_word(view),
         _glyph(view),
         _methods(view),
-        place_of(newest),
+        place_of(newest).replace(f", {STATED}", "") if stated else place_of(newest),
         tuple(notes),
         stated,
     )
@@ -268,6 +258,12 @@ def _methods(view: AntigenView) -> str:
     if len(methods) > 1:
         return f"{words.upper_first(words.joined(methods))} agree"
     return words.upper_first("".join(methods))
+
+
+def _brief(result: AntigenResult) -> str:
+    """One of several results that disagree, in a few words."""
+    state, method = words.STATE_WORDS[result.state], words.METHOD_WORDS[result.method]
+    return f"{state}: {method}, {words.SPECIMEN_WORDS[result.specimen]}, {words.date_words(result.collected)}"
 
 
 def place_of(result: AntigenResult) -> str:
@@ -303,54 +299,3 @@ def seen_rows(evaluation: Evaluation) -> tuple[SeenRow, ...]:
         else:
             rows.append(SeenRow(name, f"not read: {words.short(seen.reason, 90) or 'not given'}", "missing"))
     return tuple(rows)
-
-
-def _gaps(view: PageView) -> list[Gap]:
-    evaluation = view.evaluation
-    assessment = evaluation.assessment
-    gaps = []
-    for row in evaluation.facts.seen:
-        if row.state != "complete":
-            how = "not read" if row.state == "not-seen" else "read in part"
-            lead = f"{words.upper_first(words_of(row.type))} {how}."
-            gaps.append(Gap("missing", "missing", lead, "Not seen does not mean absent."))
-    missing = [item for item in assessment.missing if item.code != "unseen"]
-    asked = {code: _asking(evaluation, code) for code in ("hbv", "CD19", "CD20", "CD22")}
-    for item in missing[:_GAPS_SHOWN]:
-        count = asked.get(item.code, 0)
-        rest = f"{words.counted(count, 'option asks', 'options ask')} for it." if count else ""
-        gaps.append(Gap("missing", "missing", f"{words.upper_first(item.what)}: not found.", rest))
-    if len(missing) > _GAPS_SHOWN:
-        more = f"{len(missing) - _GAPS_SHOWN} more gaps."
-        gaps.append(Gap("missing", "missing", more, "", "missing", "See all"))
-    if assessment.conflicts:
-        count = words.counted(len(assessment.conflicts), "conflict")
-        gaps.append(Gap("discordant", "conflict", f"{count} in the chart.", "", "conflicts", "Show"))
-    if assessment.set_aside:
-        count = words.counted(len(assessment.set_aside), "entry", "entries")
-        gaps.append(Gap("aside", "aside", f"{count} set aside,", "each with its reason.", "aside", "Why"))
-    if assessment.unread:
-        count = words.counted(len(assessment.unread), "entry", "entries")
-        gaps.append(Gap("missing", "missing", f"{count} not readable.", "", "unread", "Show"))
-    given = list(dict.fromkeys(m.given_before.split(",")[0] for m in evaluation.matches if m.given_before))
-    if given:
-        gaps.append(
-            Gap(
-                "again",
-                "again",
-                f"Already given: {words.joined([words.short(g, 40) for g in given[:3]])}.",
-                "Dates stand beside the options.",
-            )
-        )
-    return gaps
-
-
-def _asking(evaluation: Evaluation, code: str) -> int:
-    """How many listed options ask for a fact that is missing."""
-    fact = "hbv-serology" if code == "hbv" else f"{code.lower()}-status"
-    offered = (Route.CONSIDER, Route.NEEDS_RESULT, Route.SPECIALIST)
-    return sum(
-        1
-        for match in evaluation.matches
-        if match.route in offered and any(check.fact == fact for check in match.checks)
-    )

@@ -7,126 +7,39 @@ infusion is drawn by month alone. Labels that would touch another are left to th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from smart_app.page.course import CourseView, Mark
+from smart_app.page.lanes import draw_lane
+from smart_app.page.plate import ANTIGENS, CHAR, Picture, Plate, Scale, Shape, line
 
-_CHAR = 6.4
 _STEPS = (1, 2, 7, 15, 30, 60, 90, 180, 365, 730, 1825)
 _MONTH_STEPS = (1, 3, 6, 12, 24, 60, 120)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_NAMES = {
-    "therapy": "Therapy",
-    "transplant": "Transplant",
-    "response": "Response",
-    "biopsy": "Specimen",
-    "CD19": "Tumour CD19",
-    "CD20": "CD20",
-    "CD22": "CD22",
-}
-_ANTIGENS = ("CD19", "CD20", "CD22")
 _TOP = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """One SVG element: its kind, its class and its numbers; text goes through the template's escaping."""
-
-    kind: str
-    cls: str
-    x: float = 0.0
-    y: float = 0.0
-    w: float = 0.0
-    h: float = 0.0
-    text: str = ""
-    anchor: str = ""
-    glyph: str = ""
-    d: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Plate:
-    """A size of the picture in CSS pixels: `left` is the room for lane names, `pre` the width before the infusion."""
-
-    name: str
-    width: int
-    left: int
-    pre: int
-    lane: int
-    antigen: int
-    names_inside: bool = False
-
-
-WIDE = Plate("wide", 900, 112, 226, 48, 32)
-MID = Plate("mid", 690, 106, 150, 48, 32)
-SMALL = Plate("small", 328, 4, 0, 58, 30, names_inside=True)
-PRINT = Plate("print", 900, 112, 226, 38, 24)
-
-
-@dataclass(slots=True)
-class Picture:
-    """A finished picture."""
-
-    name: str
-    width: int
-    height: int
-    shapes: list[Shape] = field(default_factory=list)
-
-
-class _Scale:
-    """Where a calendar day stands on the picture."""
-
-    def __init__(self, course: CourseView, plate: Plate) -> None:
-        days = [day for mark in course.marks for day in (mark.at, mark.until) if day is not None]
-        self.zero = course.zero
-        self.right = plate.width - (6 if plate.names_inside else 64)
-        self.start = plate.left
-        self.has_pre = bool(plate.pre and self.zero and any(day < self.zero for day in days))
-        self.post_left = plate.left + (plate.pre + 14 if self.has_pre else 0)
-        first = self.zero or min(days)
-        last = max([*days, first + timedelta(days=20)])
-        self.today_in = False
-        if course.today is not None and last <= course.today:
-            span = (last - first).days
-            if (course.today - first).days <= span * 1.35:
-                last, self.today_in = course.today, True
-        self.first, self.last = first, last + timedelta(days=max(2, (last - first).days // 40))
-        self.pre_first = min([day for day in days if self.zero and day < self.zero], default=first)
-        self.pre_right = plate.left + plate.pre
-
-    def x(self, day: date) -> float | None:
-        """The horizontal place of a day; None where this picture does not reach it."""
-        if day >= self.first:
-            span = (self.last - self.first).days or 1
-            return self.post_left + (day - self.first).days / span * (self.right - self.post_left)
-        if not self.has_pre or self.zero is None:
-            return None
-        span = (self.zero - self.pre_first).days or 1
-        return self.start + 14 + (day - self.pre_first).days / span * (self.pre_right - self.start - 28)
 
 
 def draw(course: CourseView, plate: Plate) -> Picture | None:
     """The picture in one size; None where nothing has a day that can be drawn."""
     if not course.marks:
         return None
-    scale = _Scale(course, plate)
+    scale = Scale(course, plate)
     lanes = _lanes(course, plate)
     bottom = _TOP + sum(height for _, height in lanes)
     monitoring = [mark for mark in course.marks if mark.lane == "monitoring"]
-    room = 44 if plate.name == "print" else 56
-    height = bottom + (room + 26 if monitoring else 8)
+    ground = 44 if plate.name == "print" else 56
+    height = bottom + (ground + 26 if monitoring else 8)
     picture = Picture(plate.name, plate.width, height)
     out = picture.shapes
     _grounds(out, scale, plate, course, bottom)
-    line_to = bottom + 18 + room if monitoring else bottom
+    line_to = bottom + 18 + ground if monitoring else bottom
     if course.zero is not None:
-        out.append(_line("t-zero", scale.post_left, 28, scale.post_left, line_to))
+        out.append(line("t-zero", scale.post_left, 28, scale.post_left, line_to))
     if course.relapse is not None and (at := scale.x(course.relapse)) is not None:
-        out.append(_line("t-relapse", at, 28, at, bottom))
+        out.append(line("t-relapse", at, 28, at, bottom))
         # the label keeps off the axis title on its left
         label = f"Relapse, day {course.relapse_day}" if course.relapse_day else "Relapse"
-        half = len(label) * _CHAR / 2
+        half = len(label) * CHAR / 2
         spot = min(
             max(at, scale.post_left + (150 if not plate.names_inside else 120) + half), plate.width - half
         )
@@ -145,30 +58,26 @@ def draw(course: CourseView, plate: Plate) -> Picture | None:
             )
     top = _TOP
     for lane, room in lanes:
-        _lane(out, [m for m in course.marks if m.lane == lane], lane, top, room, scale, plate)
+        draw_lane(out, [m for m in course.marks if m.lane == lane], lane, top, room, scale, plate)
         top += room
     if monitoring:
-        _monitoring(out, monitoring, bottom + 18, room, scale, plate, course)
+        _monitoring(out, monitoring, bottom + 18, ground, scale, plate, course)
     return picture
 
 
 def _lanes(course: CourseView, plate: Plate) -> list[tuple[str, int]]:
+    """The lanes with their heights: those that hold a mark, and all three antigens wherever there is a relapse."""
     present = {mark.lane for mark in course.marks}
-    rows = [("therapy", plate.lane)]
-    if "transplant" in present:
-        rows.append(("transplant", plate.antigen))
-    rows += [("response", plate.lane), ("biopsy", plate.antigen if not plate.names_inside else plate.lane)]
-    return rows + [
-        (antigen, plate.antigen + (20 if plate.names_inside and antigen == "CD19" else 0))
-        for antigen in _ANTIGENS
-    ]
+    heights = {"therapy": plate.lane, "transplant": plate.antigen, "response": plate.lane}
+    heights["biopsy"] = plate.lane if plate.names_inside else plate.antigen
+    heights |= dict.fromkeys(ANTIGENS, plate.antigen)
+    if plate.names_inside:
+        heights["CD19"] += 20
+    always = set(ANTIGENS) if course.relapse is not None or present & set(ANTIGENS) else set()
+    return [(lane, height) for lane, height in heights.items() if lane in present | always]
 
 
-def _line(cls: str, x1: float, y1: float, x2: float, y2: float) -> Shape:
-    return Shape("line", cls, x1, y1, x2, y2)
-
-
-def _grounds(out: list[Shape], scale: _Scale, plate: Plate, course: CourseView, bottom: int) -> None:
+def _grounds(out: list[Shape], scale: Scale, plate: Plate, course: CourseView, bottom: int) -> None:
     title_y = 12 if plate.names_inside else 20
     if scale.has_pre:
         out.append(Shape("rect", "t-pre", scale.start, 28, plate.pre, bottom - 28))
@@ -189,7 +98,7 @@ def _grounds(out: list[Shape], scale: _Scale, plate: Plate, course: CourseView, 
         at = scale.x(scale.first + timedelta(days=day))
         if at is None:
             continue
-        out.append(_line("t-grid", at, 28, at, bottom))
+        out.append(line("t-grid", at, 28, at, bottom))
         first = day == 0
         y = 27 if plate.names_inside else 41
         shift = 4.0 if first else 0.0
@@ -199,7 +108,7 @@ def _grounds(out: list[Shape], scale: _Scale, plate: Plate, course: CourseView, 
 
 
 def _months(
-    out: list[Shape], scale: _Scale, first: date, last: date, left: float, right: float, bottom: int
+    out: list[Shape], scale: Scale, first: date, last: date, left: float, right: float, bottom: int
 ) -> None:
     span = (last.year - first.year) * 12 + last.month - first.month
     step = next((s for s in _MONTH_STEPS if span / s <= max(2, (right - left) // 75)), _MONTH_STEPS[-1])
@@ -209,116 +118,14 @@ def _months(
         at = scale.x(date(year, month, 1))
         due = (month - 1) % step == 0 if step < 12 else month == 1 and (year - first.year) % (step // 12) == 0
         if at is not None and due and at >= max(left, taken) and at < right - 20:
-            out.append(_line("t-grid", at, 28, at, bottom))
+            out.append(line("t-grid", at, 28, at, bottom))
             text = f"{_MONTHS[month - 1]} {year}" if month == 1 or taken < 0 else _MONTHS[month - 1]
-            if at + 4 + len(text) * _CHAR <= right + 4:
+            if at + 4 + len(text) * CHAR <= right + 4:
                 out.append(Shape("text", "t-num", at + 4, 41, text=text))
-            taken = at + 10 + len(text) * _CHAR
+            taken = at + 10 + len(text) * CHAR
         month += 1
         if month > 12:
             year, month = year + 1, 1
-
-
-def _lane(
-    out: list[Shape], marks: list[Mark], lane: str, top: int, room: int, scale: _Scale, plate: Plate
-) -> None:
-    antigen = lane in _ANTIGENS
-    y = top + (room * 0.62 if not plate.names_inside else room - 12)
-    out.append(_line("t-lane", plate.left, y, plate.width - 2, y))
-    if not plate.names_inside:
-        out.append(Shape("text", "t-label", plate.left - 10, y + 4, text=_NAMES[lane], anchor="end"))
-    elif not antigen or lane == "CD19":
-        name = "Antigens on the tumour: CD19, CD20, CD22" if antigen else _NAMES[lane]
-        out.append(Shape("text", "t-label t-halo", scale.post_left + 6, top + 14, text=name))
-    taken: dict[str, list[tuple[float, float]]] = {"on": [], "above": [], "below": []}
-    drawn: set[tuple[str, int]] = set()
-    placed: list[tuple[Mark, float, float]] = []
-    for mark in sorted(marks, key=lambda m: (not m.strong, m.at)):
-        at = scale.x(mark.at)
-        if at is None or (mark.glyph, round(at / 3)) in drawn:
-            continue
-        drawn.add((mark.glyph, round(at / 3)))
-        placed.append((mark, at, _draw_mark(out, mark, at, y, scale, antigen, taken)))
-    for mark, at, half in placed:
-        if mark.label and not mark.aside:
-            _label(out, mark, at, y, half, scale, plate, taken)
-
-
-def _draw_mark(
-    out: list[Shape],
-    mark: Mark,
-    at: float,
-    y: float,
-    scale: _Scale,
-    antigen: bool,
-    taken: dict[str, list[tuple[float, float]]],
-) -> float:
-    """Draws one mark and gives half of its width, which its label keeps off."""
-    size = 17.0 if antigen and not mark.aside else 15.0
-    half = size / 2
-    if mark.glyph == "":
-        end = scale.x(mark.until) if mark.until is not None else None
-        width = max(4.0, (end - at) if end is not None else 4.0)
-        out.append(Shape("rect", "t-bar", at, y - 5, width, 10))
-        taken["on"].append((at - 2, at + width + 2))
-        return 0.0
-    if antigen and not mark.aside:
-        out.append(Shape("circle", "t-clear", at, y, 10))
-    cls = "t-faint" if mark.aside else "t-accent" if mark.glyph == "cart" else "t-state"
-    cls = "t-stated" if mark.stated else cls
-    out.append(Shape("use", cls, at - half, y - half, size, size, glyph=mark.glyph))
-    taken["on"].append((at - half - 1, at + half + 1))
-    return half
-
-
-def _label(
-    out: list[Shape],
-    mark: Mark,
-    at: float,
-    y: float,
-    half: float,
-    scale: _Scale,
-    plate: Plate,
-    taken: dict[str, list[tuple[float, float]]],
-) -> None:
-    """A label beside, above or below its mark, wherever it touches nothing; else the table alone says it."""
-    antigen = mark.lane in _ANTIGENS
-    text = f"{mark.label} (stated)" if mark.stated and "stated" not in mark.label else mark.label
-    if antigen and plate.names_inside:
-        text = f"{mark.lane} {text}"
-    width = len(text) * _CHAR
-    cls = (
-        "t-text t-halo" + (" t-strong" if mark.strong else "") + (" t-accent" if mark.glyph == "cart" else "")
-    )
-    early = at < scale.post_left - 1
-    low, high = plate.left + 2.0, scale.pre_right - 2.0 if early else plate.width - 2.0
-    for row, x, line, anchor in _spots(mark, at, y, half, antigen):
-        left = x if anchor == "start" else x - width if anchor == "end" else x - width / 2
-        right = left + width
-        if left < low or right > high or any(left < b and right > a for a, b in taken[row]):
-            continue
-        taken[row].append((left - 4, right + 4))
-        out.append(Shape("text", cls, x, line, text=text, anchor=anchor))
-        return
-
-
-def _spots(
-    mark: Mark, at: float, y: float, half: float, antigen: bool
-) -> tuple[tuple[str, float, float, str], ...]:
-    """Where a label may stand, in the order tried: row, place, base line, anchor."""
-    beside = (("on", at + half + 4, y + 4.5, "start"), ("on", at - half - 4, y + 4.5, "end"))
-    if antigen or mark.glyph in ("biopsy", "transplant"):
-        return beside
-    if mark.glyph == "":
-        below = (("below", at, y + 18, "start"), ("below", at + 20, y + 18, "end"))
-        return (("above", at, y - 9, "start"), ("above", at + 20, y - 9, "end"), *below)
-    above = (
-        ("above", at, y - half - 4, "middle"),
-        ("above", at + half, y - half - 4, "end"),
-        ("above", at - half, y - half - 4, "start"),
-    )
-    below = tuple(("below", x, y + half + 13, anchor) for _, x, _, anchor in above)
-    return (*beside, *above, *below) if mark.strong else (*above, *below)
 
 
 def _monitoring(
@@ -326,7 +133,7 @@ def _monitoring(
     marks: Iterable[Mark],
     top: int,
     room: int,
-    scale: _Scale,
+    scale: Scale,
     plate: Plate,
     course: CourseView,
 ) -> None:
@@ -362,9 +169,9 @@ def _monitoring(
     taken = -100.0
     for x, y, mark in points:
         out.append(Shape("circle", "t-bdot", x, y, 3))
-        width = len(mark.label) * _CHAR / 2
+        width = len(mark.label) * CHAR / 2
         if x - width > taken and x + width < plate.width:
             out.append(Shape("text", "t-num t-soft", x, y - 7, text=mark.label, anchor="middle"))
             taken = x + width + 4
     if scale.today_in and course.today is not None and (at := scale.x(course.today)) is not None:
-        out.append(_line("t-today", at, 28, at, top + room))
+        out.append(line("t-today", at, 28, at, top + room))

@@ -1,0 +1,138 @@
+"""One lane of the course picture: its marks first, then the labels that touch nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from smart_app.page.course import Mark
+from smart_app.page.plate import ANTIGENS, CHAR, Plate, Scale, Shape, line
+
+_NAMES = {
+    "therapy": "Therapy",
+    "transplant": "Transplant",
+    "response": "Response",
+    "biopsy": "Specimen",
+    "CD19": "Tumour CD19",
+    "CD20": "CD20",
+    "CD22": "CD22",
+}
+
+
+def draw_lane(
+    out: list[Shape], marks: list[Mark], lane: str, top: int, room: int, scale: Scale, plate: Plate
+) -> None:
+    """Draws a lane with its name; marks of one kind at one place are drawn once."""
+    antigen = lane in ANTIGENS
+    y = top + (room * 0.62 if not plate.names_inside else room - 12)
+    out.append(line("t-lane", plate.left, y, plate.width - 2, y))
+    if not plate.names_inside:
+        out.append(Shape("text", "t-label", plate.left - 10, y + 4, text=_NAMES[lane], anchor="end"))
+    elif not antigen or lane == "CD19":
+        name = "Antigens on the tumour: CD19, CD20, CD22" if antigen else _NAMES[lane]
+        out.append(Shape("text", "t-label t-halo", scale.post_left + 6, top + 14, text=name))
+    taken: dict[str, list[tuple[float, float]]] = {"on": [], "above": [], "below": []}
+    drawn: set[tuple[str, int]] = set()
+    placed: list[tuple[Mark, float, float]] = []
+    for mark in sorted(_together(marks) if antigen else marks, key=lambda m: (not m.strong, m.at)):
+        at = scale.x(mark.at)
+        if at is None or (mark.glyph, round(at / 3)) in drawn:
+            continue
+        drawn.add((mark.glyph, round(at / 3)))
+        placed.append((mark, at, _draw_mark(out, mark, at, y, scale, antigen, taken)))
+    for mark, at, half in placed:
+        if mark.label and not mark.aside:
+            _label(out, mark, at, y, half, scale, plate, taken)
+
+
+def _together(marks: list[Mark]) -> list[Mark]:
+    """Results of one day that disagree become one mark of their own, so that neither covers the other."""
+    days: dict[date, list[Mark]] = {}
+    for mark in marks:
+        if not mark.aside:
+            days.setdefault(mark.at, []).append(mark)
+    kept = [mark for mark in marks if mark.aside]
+    for group in days.values():
+        states = list(dict.fromkeys(mark.label for mark in group))
+        if len(states) < 2:
+            kept.append(group[0])
+        else:
+            kept.append(replace(group[0], glyph="discordant", label=" and ".join(states)))
+    return kept
+
+
+def _draw_mark(
+    out: list[Shape],
+    mark: Mark,
+    at: float,
+    y: float,
+    scale: Scale,
+    antigen: bool,
+    taken: dict[str, list[tuple[float, float]]],
+) -> float:
+    """Draws one mark and gives half of its width, which its label keeps off."""
+    size = 17.0 if antigen and not mark.aside else 15.0
+    half = size / 2
+    if mark.glyph == "":
+        end = scale.x(mark.until) if mark.until is not None else None
+        width = max(4.0, (end - at) if end is not None else 4.0)
+        out.append(Shape("rect", "t-bar", at, y - 5, width, 10))
+        taken["on"].append((at - 2, at + width + 2))
+        return 0.0
+    if antigen and not mark.aside:
+        out.append(Shape("circle", "t-clear", at, y, 10))
+    cls = "t-faint" if mark.aside else "t-accent" if mark.glyph == "cart" else "t-state"
+    cls = "t-stated" if mark.stated else cls
+    out.append(Shape("use", cls, at - half, y - half, size, size, glyph=mark.glyph))
+    taken["on"].append((at - half - 1, at + half + 1))
+    return half
+
+
+def _label(
+    out: list[Shape],
+    mark: Mark,
+    at: float,
+    y: float,
+    half: float,
+    scale: Scale,
+    plate: Plate,
+    taken: dict[str, list[tuple[float, float]]],
+) -> None:
+    """A label beside, above or below its mark, wherever it touches nothing; else the table alone says it."""
+    antigen = mark.lane in ANTIGENS
+    text = f"{mark.label} (stated)" if mark.stated and "stated" not in mark.label else mark.label
+    if antigen and plate.names_inside:
+        text = f"{mark.lane} {text}"
+    width = len(text) * CHAR
+    cls = (
+        "t-text t-halo" + (" t-strong" if mark.strong else "") + (" t-accent" if mark.glyph == "cart" else "")
+    )
+    early = at < scale.post_left - 1
+    low, high = plate.left + 2.0, scale.pre_right - 2.0 if early else plate.width - 2.0
+    for row, x, base, anchor in _spots(mark, at, y, half, antigen):
+        left = x if anchor == "start" else x - width if anchor == "end" else x - width / 2
+        right = left + width
+        if left < low or right > high or any(left < b and right > a for a, b in taken[row]):
+            continue
+        taken[row].append((left - 4, right + 4))
+        out.append(Shape("text", cls, x, base, text=text, anchor=anchor))
+        return
+
+
+def _spots(
+    mark: Mark, at: float, y: float, half: float, antigen: bool
+) -> tuple[tuple[str, float, float, str], ...]:
+    """Where a label may stand, in the order tried: row, place, base line, anchor."""
+    beside = (("on", at + half + 4, y + 4.5, "start"), ("on", at - half - 4, y + 4.5, "end"))
+    if antigen or mark.glyph in ("biopsy", "transplant"):
+        return beside
+    if mark.glyph == "":
+        under = (("below", at, y + 18, "start"), ("below", at + 20, y + 18, "end"))
+        return (("above", at, y - 9, "start"), ("above", at + 20, y - 9, "end"), *under)
+    above: tuple[tuple[str, float, float, str], ...] = (
+        ("above", at, y - half - 4, "middle"),
+        ("above", at + half, y - half - 4, "end"),
+        ("above", at - half, y - half - 4, "start"),
+    )
+    below = tuple(("below", x, y + half + 13, anchor) for _, x, _, anchor in above)
+    return (*beside, *above, *below) if mark.strong else (*above, *below)
