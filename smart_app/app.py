@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 _HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 _SITE_SHARE = 3 / 4
+_FREE_THREADS = 4
 
 
 def create_app(
-    settings: Settings, *, evaluate: Evaluator | None = None, collect: bool = False, threads: int = 8
+    settings: Settings, *, evaluate: Evaluator | None = None, collect: bool = False, threads: int = 32
 ) -> Flask:
     """The web app of one process; refuses unsafe settings and broken knowledge before it answers anything.
 
@@ -58,7 +59,7 @@ def create_app(
         app.wsgi_app,
         running.metrics,
         running.collector,
-        budget=Budget(threads),
+        budget=Budget(max(1, threads - _FREE_THREADS)),
         drain=running.drain,
         guard=running.guard if collect else None,
     )
@@ -93,6 +94,8 @@ def _hooks(app: Flask, running: Running, threads: int) -> None:
 
     def limit(site: Site) -> None:
         running.rates.check(site.name)
+        if len(parts.config.sites) == 1:
+            return
         hold = shares.hold(site.name)
         hold.__enter__()
         g.holds = [*g.get("holds", ()), hold]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import signal
@@ -12,19 +13,23 @@ import tempfile
 import threading
 import time
 from dataclasses import replace
-from http.client import HTTPConnection
-from typing import TYPE_CHECKING
+from http.client import HTTPConnection, HTTPException
+from typing import TYPE_CHECKING, Any
 
-from smart_app.cli import DONE, SELFTEST, fail
+from smart_app.cli import DONE, SELFTEST, WRONG, fail
+from smart_app.operations.drain import DrainBoard, wait_until_drained
 from smart_app.settings import Settings, SettingsError, check_settings, settings_from
 
 if TYPE_CHECKING:
     from flask import Flask
+    from granian.server.common import AbstractServer
 
 HANDED_OVER = "POSTCART_SETTINGS"
-BLOCKING_THREADS = 8
+BLOCKING_THREADS = 32
+"""Most of a call that reads from an EHR is waiting; a few threads stay free to say no and to answer `/ready`."""
 _STACK = 1 << 20
 _PATIENCE = 60.0
+_KILL_AFTER = 12
 
 
 def run(options: argparse.Namespace) -> int:
@@ -86,37 +91,66 @@ def _serve(settings: Settings, workers: int) -> int:
         websockets=False,
         respawn_failed_workers=True,
         log_level=LogLevels.error,
+        workers_kill_timeout=_KILL_AFTER,
         factory=True,
     )
-    never_ready = threading.Event()
-    threading.Thread(target=_announce, args=(settings, never_ready), daemon=True).start()
-    server.serve()
-    return SELFTEST if never_ready.is_set() else DONE
+    board = DrainBoard.create()
+    try:
+        _drain_on_sigterm(server, board)
+        status: list[int] = []
+        threading.Thread(target=_announce, args=(settings, status), daemon=True).start()
+        server.serve()
+        return status[0] if status else DONE
+    finally:
+        board.remove()
 
 
-def _announce(settings: Settings, never_ready: threading.Event) -> None:
-    """Prints the ready line once `/ready` answers 200; ends the service where the self-test failed."""
+def _drain_on_sigterm(server: AbstractServer[Any], board: DrainBoard) -> None:
+    """SIGTERM: not ready first, running calls get their time, then the server stops; SIGINT stops at once."""
+
+    def drain(number: int, frame: object) -> None:
+        threading.Thread(
+            target=wait_until_drained, args=(board, server.signal_handler_interrupt), daemon=True
+        ).start()
+
+    def take_over() -> None:
+        signal.signal(signal.SIGTERM, drain)
+
+    # the server sets its own handlers before its start-up hooks run
+    server.hooks_startup.append(take_over)
+
+
+def _announce(settings: Settings, status: list[int]) -> None:
+    """Prints the ready line once `/ready` answers 200; ends a service that cannot become ready, and says why."""
     deadline = time.monotonic() + _PATIENCE
-    status = 0
-    while status != 503 and time.monotonic() < deadline:
-        status = _ready_status(settings)
-        if status == 200:
+    why = "it did not come up"
+    while time.monotonic() < deadline:
+        answer = _readiness(settings)
+        if answer.get("ready"):
             print(f"postcart ready {settings.url}", flush=True)
             return
+        if answer.get("selftest") == "failed":
+            why = "the self-test failed"
+            status.append(SELFTEST)
+            break
+        parts = answer.get("parts", {})
+        if parts:
+            why = ", ".join(f"{name} {part.get('state')}" for name, part in parts.items())
         time.sleep(0.05)
-    never_ready.set()
-    why = "the self-test failed" if status == 503 else f"not ready within {_PATIENCE:.0f} seconds"
-    print(f"postcart: {why}; nothing is served. See the log lines.", file=sys.stderr)
-    os.kill(os.getpid(), signal.SIGTERM)
+    if not status:
+        status.append(WRONG)
+    print(f"postcart: not ready ({why}); nothing is served. See the log lines.", file=sys.stderr)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
-def _ready_status(settings: Settings) -> int:
+def _readiness(settings: Settings) -> dict[str, Any]:
     connection = HTTPConnection(settings.host, settings.port, timeout=2)
     try:
         connection.request("GET", "/ready")
-        return connection.getresponse().status
-    except OSError:
-        return 0
+        found = json.loads(connection.getresponse().read())
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError, HTTPException):
+        return {}
     finally:
         connection.close()
 
@@ -126,4 +160,4 @@ def application() -> Flask:
     from smart_app.app import create_app
 
     threading.stack_size(_STACK)
-    return create_app(settings_from(os.environ[HANDED_OVER]), collect=True)
+    return create_app(settings_from(os.environ[HANDED_OVER]), collect=True, threads=BLOCKING_THREADS)
