@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,3 +66,20 @@ def opened(url: str, tmp_path: Path) -> Iterator[Callable[[], Store]]:
 def store(opened: Callable[[], Store]) -> Store:
     """One open store."""
     return opened()
+
+
+@pytest.fixture
+def threads_of() -> Callable[[int, Callable[[], object]], list[object]]:
+    """Runs one piece of work in many threads that start together, and gives all results."""
+
+    def run(many: int, work: Callable[[], object]) -> list[object]:
+        barrier = threading.Barrier(many)
+
+        def one(_: int) -> object:
+            barrier.wait()
+            return work()
+
+        with ThreadPoolExecutor(many) as pool:
+            return list(pool.map(one, range(many)))
+
+    return run

@@ -81,7 +81,7 @@ def test_many_processes_and_threads_may_start_on_an_empty_database(url: str, tmp
 
 
 @pytest.mark.parametrize(
-    "address", ["mysql://x/y", "sqlite://", "sqlite:///:memory:", "nonsense", "postgresql+asyncpg://h/d"]
+    "address", ["mysql://x/y", "sqlite://?x=1", "sqlite:///:memory:", "nonsense", "postgresql+asyncpg://h/d"]
 )
 def test_an_address_not_served_is_refused_without_repeating_it(address: str) -> None:
     with pytest.raises(StoreRefused) as caught:
@@ -184,9 +184,8 @@ class Copy:
 
         url = self._url.replace(f"/{self._address.database}?", "/template1?")
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(
-                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self._address.database}'".encode()  # noqa: S608
-            )
+            query = b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            connection.execute(query, (self._address.database,))
             connection.execute(statement.encode())
 
 
