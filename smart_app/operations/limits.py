@@ -14,7 +14,8 @@ from typing import Final
 
 from cds_hooks.outcome import Refusal
 
-MAX_BYTES_RUNNING: Final = 256 << 20
+MAX_BYTES_RUNNING: Final = 128 << 20
+"""A server may hold a body twice for a moment, so that the process grows by at most 300 MB (T-26, R-09)."""
 RETRY_SECONDS: Final = 1
 
 

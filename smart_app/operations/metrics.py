@@ -58,7 +58,8 @@ class Metrics:
                 self._gauges[name] = Gauge(name, words, names, registry=self.registry)
         self._call_ms = self._histogram("postcart_call_milliseconds", "Time of answered calls", "service")
         self._fetch_ms = self._histogram("postcart_fetch_milliseconds", "Time of FHIR reads", "site")
-        self._children: dict[tuple[str, ...], Counter] = {}
+        self._times = {one: self._call_ms.labels(one) for one in (*sorted(SERVICES), OTHER)}
+        self._children: dict[tuple[str, str, tuple[str, ...]], Counter] = {}
         self._sites: frozenset[str] = frozenset()
         self._recent: deque[int] = deque(maxlen=_RECENT)
         self._taken: dict[str, int] = {}
@@ -89,29 +90,35 @@ class Metrics:
 
     def count(self, name: str, site: str = "", by: float = 1, **labels: str) -> None:
         """Adds to a counter; labels that are not named count as `none`."""
-        values = (name, site, *labels.values())
-        child = self._children.get((*labels, *values))
+        self._inc(name, site, self._ordered(name, labels), by)
+
+    def _inc(self, name: str, site: str, values: tuple[str, ...], by: float = 1) -> None:
+        """Adds to a counter whose label values are given in the order of its list."""
+        child = self._children.get((name, site, values))
         if child is None:
-            child = self._child(name, site, labels, (*labels, *values))
+            child = self._child(name, site, values)
         child.inc(by)
 
-    def _child(self, name: str, site: str, labels: Mapping[str, str], key: tuple[str, ...]) -> Counter:
-        closed = self._closed(name, site, labels)
+    def _child(self, name: str, site: str, values: tuple[str, ...]) -> Counter:
+        closed = self._closed(name, site, values)
         family = self._counters[name]
         child = family.labels(*closed) if closed else family
-        asked = (site, *labels.values()) if name in self._with_site else tuple(labels.values())
+        asked = (site, *values) if name in self._with_site else values
         if asked == closed:  # an unlisted value is looked up again each time, so that the table cannot grow
-            self._children[key] = child
+            self._children[(name, site, values)] = child
         return child
 
-    def _closed(self, name: str, site: str, labels: Mapping[str, str]) -> tuple[str, ...]:
+    def _ordered(self, name: str, labels: Mapping[str, str]) -> tuple[str, ...]:
         lists = self._lists[name]
         strangers = set(labels) - {label for label, _ in lists}
         if strangers:
             raise KeyError(f"{name} has no label {sorted(strangers)}")
+        return tuple(labels.get(label, NONE) for label, _ in lists)
+
+    def _closed(self, name: str, site: str, values: tuple[str, ...]) -> tuple[str, ...]:
         own = tuple(
-            value if (value := labels.get(label, NONE)) in allowed or value == NONE else OTHER
-            for label, allowed in lists
+            value if value in allowed or value == NONE else OTHER
+            for value, (_, allowed) in zip(values, self._lists[name], strict=True)
         )
         return (self._site(site), *own) if name in self._with_site else own
 
@@ -120,8 +127,8 @@ class Metrics:
 
     def called(self, status: int, milliseconds: float, service: str = NONE, hook: str = NONE) -> None:
         """Counts one answered call, its status and how long it took."""
-        self.count("postcart_calls_total", service=service, hook=hook, status=str(status))
-        self._call_ms.labels(service if service in SERVICES else OTHER).observe(milliseconds)
+        self._inc("postcart_calls_total", "", (service, hook, str(status)))
+        self._times[service if service in SERVICES else OTHER].observe(milliseconds)
 
     def answered(
         self,
@@ -135,11 +142,11 @@ class Metrics:
     ) -> None:
         """Counts what one answered hook call said (with status 200), and when the site was last served (H-55)."""
         cards = tuple(kinds)
-        self.count("postcart_categories_total", category=category)
+        self._inc("postcart_categories_total", "", (category,))
         for kind in cards:
-            self.count("postcart_cards_total", kind=kind)
-        for key, state in keys.items():
-            self.count("postcart_key_states_total", key=key, state=state)
+            self._inc("postcart_cards_total", "", (kind,))
+        for pair in keys.items():
+            self._inc("postcart_key_states_total", "", pair)
         if repaired:
             self.count("postcart_repaired_total", by=repaired)
         if silent:
@@ -156,7 +163,7 @@ class Metrics:
 
     def set(self, name: str, value: float, site: str = "", **labels: str) -> None:
         """Sets a gauge."""
-        closed = self._closed(name, site, labels)
+        closed = self._closed(name, site, self._ordered(name, labels))
         family = self._gauges[name]
         (family.labels(*closed) if closed else family).set(value)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -158,6 +160,43 @@ def test_r09_deep_bodies_end_no_process(server: Server, levels: int) -> None:
             assert json.loads(answer)["resourceType"] == "OperationOutcome"
             good(connection)
     assert server.workers() == before
+
+
+def resident_mb(server: Server) -> int:
+    """The largest worker's resident memory."""
+    found = [0]
+    for pid in server.workers():
+        with contextlib.suppress(OSError):
+            rows = Path(f"/proc/{pid}/status").read_text().splitlines()
+            found += [int(row.split()[1]) >> 10 for row in rows if row.startswith("VmRSS")]
+    return max(found)
+
+
+def test_r09_t26_eight_bodies_of_60_mb_at_once_cost_at_most_300_mb(server: Server) -> None:
+    """R-09, T-26: what finds no room in the budget is told so; the process grows by 300 MB at most and shrinks."""
+    body = b'{"hook":"patient-view","x":"' + b"a" * (60 << 20) + b'"}'
+    before, peak, done = resident_mb(server), [0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            peak[0] = max(peak[0], resident_mb(server))
+
+    def one(_: int) -> int:
+        with server.connect(60) as connection:
+            connection.sendall(request("POST", PATH, body, JSON))
+            return receive(connection)[0]
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(one, range(8)))
+    done.set()
+    watching.join()
+    assert 503 in found
+    assert found <= {400, 503}
+    assert peak[0] - before <= 300, (before, peak[0])
+    with server.connect() as connection:
+        good(connection)
 
 
 def test_no_answer_of_the_app_names_the_server_or_a_trace(server: Server) -> None:
