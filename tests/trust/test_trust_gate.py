@@ -45,6 +45,7 @@ from cds_hooks.outcome import outcome_body
 from cds_hooks.trust import CHALLENGE, Gate, NotTrusted
 from ehr.jwks import KeyCache
 from ehr.registrations import Registry
+from ehr.signed_token import TokenFault, open_token
 from ehr.site import Config
 from ehr.transport import TransportFault
 
@@ -280,6 +281,25 @@ def test_t_01_the_cause_is_told_by_a_label_for_the_log() -> None:
     assert world.why(sign(key, claims(), kid="key-z")) == "unknown_key"
     assert world.why(sign(private_key("b"), claims())) == "signature"
     assert world.why("x" * 9000) == "token_too_long"
+
+
+def test_t_01_a_token_has_at_most_8_kb() -> None:
+    good = {"alg": "ES384", "typ": "JWT", "kid": "key-a"}
+    fits = _signed_raw(good, claims(x="y" * 5780))
+    long = _signed_raw(good, claims(x="y" * 5804))
+    assert len(fits) <= 8192 < len(long) < 8201
+    world = two_sites()
+    assert world.why(fits) == "admitted"
+    assert world.why(long) == "token_too_long"
+    for text in (long, "x" * 8193):
+        with pytest.raises(TokenFault, match="token_too_long"):
+            open_token(text, {"ES384"})
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_t_01_what_is_no_json_is_refused_in_any_claim(number: str) -> None:
+    body = json.dumps(claims()).encode()[:-1] + f', "x": {number}}}'.encode()
+    assert two_sites().why(_signed_raw({"alg": "ES384", "typ": "JWT", "kid": "key-a"}, body)) == "token_form"
 
 
 def test_t_01_secret_keys_are_never_imported() -> None:

@@ -203,10 +203,12 @@ def test_a_key_taken_back_is_refused_after_five_minutes() -> None:
 
 
 def test_after_a_long_pause_the_set_is_read_before_the_old_key_is_used() -> None:
-    world = _cache()
-    world.server.sets[JKU] = key_set(RS)
-    world.clock.at += IDLE_SECONDS + 1
-    assert _find(world) is None
+    server, clock = KeyServer({JKU: key_set(ES)}), Clock()
+    keys = KeyCache(server, monotonic=clock, start=lambda work: None)
+    assert keys.find(site_a(), JKU, "key-a", "ES384") is not None
+    server.sets[JKU] = key_set(RS)
+    clock.at += IDLE_SECONDS + 1
+    assert keys.find(site_a(), JKU, "key-a", "ES384") is None
 
 
 @pytest.mark.parametrize(
