@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sandbox_ehr.fhir.service import FhirService
 
 _JSON = "application/fhir+json"
-_ACCEPTED = (_JSON, "application/json", "application/*", "*/*")
+_ACCEPTED = (_JSON, "application/json")
 
 
 class Refused(Exception):
