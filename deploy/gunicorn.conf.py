@@ -12,7 +12,7 @@ bind = "127.0.0.1:8000"
 # One process, as with granian: the limits and the tables of a process count once. Threads wait for FHIR servers.
 workers = 1
 worker_class = "gthread"
-threads = 12
+threads = 32
 preload_app = False
 
 # Stopping: running calls may end for as long as the failure matrix gives them.
