@@ -21,6 +21,7 @@ from ehr.fhir import FhirLink
 from ehr.paging import next_of
 from ehr.queries import Fetched, Query, ReadState
 from ehr.reading import add_read
+from ehr.references import add_references, missing_references
 from ehr.scopes import Right
 from ehr.site import Site
 from ehr.transport import Deadline
@@ -29,6 +30,7 @@ from mappings.reading.decode import Decoded, ReadNote
 _UNREGISTERED = "the FHIR server named is not registered for this site"
 _PARTLY = "the EHR gave the right to read a part of it only"
 _MOVED = "given under "
+_ROUND = 0.2
 
 
 class PatientContext(Protocol):
@@ -44,7 +46,8 @@ class GapReport:
 
     `keys`: per prefetch key `absent`, `null`, `complete`, `outcome`, `cut`, `wrong-type`, `other-patient`, or after a
     read `fetched`, `fetched-incomplete`, `failed:<code>`; `given`: the same before any read. `codes` are the outcome
-    codes of reads for metrics, `requests` counts what left, `milliseconds` how long the reads took together.
+    codes of reads for metrics, `requests` counts what left, `references` those among them that followed a reference,
+    `milliseconds` how long the reads took together.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +56,7 @@ class GapReport:
     requests: int = 0
     codes: tuple[str, ...] = ()
     milliseconds: float = 0.0
+    references: int = 0
 
 
 def fill_gaps(
@@ -75,20 +79,23 @@ def fill_gaps(
     access = read_access(decoded.request, site, patient_id)
     wanted = [need for need in needs if given[need.key].wants_read]
     done: dict[str, Fetched] = {}
+    pointed: dict[str, Fetched] = {}
     began = time.monotonic()
     if access.server_not_registered:
         for need in wanted:
             _note(decoded, need, given[need.key], _UNREGISTERED)
     elif site is not None and link is not None and access.usable:
         done = _read(decoded, patient_id, wanted, given, access, site, link, deadline, request_id)
+        pointed = _follow(decoded, access, site, link, deadline, request_id)
     _apply_faults(decoded, needs, given, done, site)
     return GapReport(
         keys={key: _told(state, done.get(key)) for key, state in given.items()},
         given={key: state.value for key, state in given.items()},
         server_not_registered=access.server_not_registered,
-        requests=sum(one.requests for one in done.values()),
-        codes=tuple(one.code for one in done.values()),
+        requests=sum(one.requests for one in (*done.values(), *pointed.values())),
+        codes=tuple(one.code for one in (*done.values(), *pointed.values())),
         milliseconds=(time.monotonic() - began) * 1000,
+        references=sum(one.requests for one in pointed.values()),
     )
 
 
@@ -116,6 +123,22 @@ def _read(
     for need in wanted:
         done[need.key] = _merge(decoded, need, patient_id, given[need.key], access, done[need.key])
     return done
+
+
+def _follow(
+    decoded: Decoded, access: Access, site: Site, link: FhirLink, deadline: Deadline, request_id: str
+) -> dict[str, Fetched]:
+    """One more round, if time is left: the few resources that the chart points to and that decide."""
+    if deadline.left() < _ROUND:
+        return {}
+    asked = [
+        query
+        for query in missing_references(decoded, site)
+        if access.scopes.right(query.type, search=False) in (Right.WHOLE, Right.UNKNOWN)
+    ]
+    found = link.fetch(site, asked, token=access.token, deadline=deadline, request_id=request_id)
+    add_references(decoded, found)
+    return found
 
 
 def _query(decoded: Decoded, need: Need, patient_id: str, state: KeyState) -> Query:

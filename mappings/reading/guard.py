@@ -11,6 +11,7 @@ MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 64
 
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
+_TOO_DEEP = b"{" * (MAX_DEPTH + 1)
 _AS_BRACES = bytes.maketrans(b"[]", b"{}")
 # possessive, and a string that never closes runs to the end: linear on any input
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
@@ -74,11 +75,14 @@ def _check_utf8(body: bytes) -> None:
 def _shallow(brackets: bytes) -> bool:
     """Whether a skeleton of braces (brackets count as such) closes within `MAX_DEPTH` rounds of removing inner pairs.
 
-    Each round takes one level away. Which bracket closes which is left to the decoder.
+    Each round takes one level away. Which bracket closes which is left to the decoder. As many openings in a row as
+    can never close in time end it at once, so that a deep body costs no more than a flat one.
     """
     for _ in range(MAX_DEPTH):
         if not brackets:
             return True
+        if _TOO_DEEP in brackets:
+            return False
         shorter = brackets.replace(b"{}", b"")
         if shorter == brackets:
             return False

@@ -38,11 +38,11 @@ TRICKS: list[tuple[str, Trick, str]] = [
     ("drip in the headers", lying.drip_headers, "deadline"),
     ("drip without a length", lying.drip_open, "deadline"),
     ("hang", lying.hang, "deadline"),
-    ("endless body", lying.endless, "cap"),
-    ("gzip bomb", lying.gzip_bomb, "cap"),
+    ("endless body", lying.endless, "cap deadline"),
+    ("gzip bomb", lying.gzip_bomb, "cap deadline"),
     ("page loop", lying.page_loop, "loop"),
     ("endless pages", lying.endless_pages, "cap deadline"),
-    ("deep JSON", lying.deep, "bad"),
+    ("deep JSON", lying.deep, "bad deadline"),
     ("short body", lying.short, "bad"),
     ("no HTTP", lying.not_http, "bad"),
     ("hangs up", lying.hang_up, "down"),
@@ -149,6 +149,16 @@ def test_a_dead_name_server_holds_no_call(monkeypatch: pytest.MonkeyPatch, link:
     found, spent = fetch(link, Site("far", fhir_base="https://fhir.example.org/r4"))
     assert found.code == "deadline"
     assert spent <= BUDGET * 1.1 + SLACK
+
+
+def test_a_dead_name_server_holds_no_transport_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_: time.sleep(3))
+    began = time.monotonic()
+    with pytest.raises(TransportFault, match="deadline"):
+        Transport().get(
+            "https://keys.example.org/", headers={}, deadline=Deadline.after(BUDGET), max_bytes=1000
+        )
+    assert time.monotonic() - began <= BUDGET * 1.1 + SLACK
 
 
 # ---- what is asked again, and what is not
@@ -332,9 +342,14 @@ def _chain(error: BaseException | None) -> str:
     return said
 
 
-@pytest.mark.parametrize("trick", [lying.short, lying.hang_up, lying.not_http, lying.redirect("http://x/")])
-def test_h66_a_fault_quotes_neither_address_nor_token(server: LyingServer, trick: Trick) -> None:
-    server.tricks["Patient"] = trick
+@pytest.mark.parametrize(
+    "trick", [lying.short, lying.hang_up, lying.not_http, lying.redirect("http://x/"), None]
+)
+def test_h66_a_fault_quotes_neither_address_nor_token(server: LyingServer, trick: Trick | None) -> None:
+    if trick is None:
+        server.stop()
+    else:
+        server.tricks["Patient"] = trick
     with pytest.raises(TransportFault) as fault:
         Transport().get(
             f"{server.base}/Patient/{PATIENT}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -265,12 +266,22 @@ def fetched_of(store: dict[str, list[dict[str, Any]]]) -> dict[str, Fetched]:
 @pytest.mark.parametrize(
     "body",
     [b"", b"[]", b"null", b"{", b'{"resourceType":1}', b"\xff\xfe{}", b'{"resourceType":"Bundle"' + b" " * 9,
-     b'{"entry":' * 65 + b"1" + b"}" * 65, b"<html></html>", b'{"resourceType":"bundle"}'],
+     b'{"resourceType":"Bundle","x":' + b"[" * 70 + b"]" * 70 + b"}", b"<html></html>", b'{"resourceType":"bundle"}'],
 )  # fmt: skip
 def test_what_is_no_searchset_is_bad(body: bytes) -> None:
     with pytest.raises(PageFault) as fault:
         read_page(body, "Bundle")
     assert fault.value.code == "bad"
+
+
+@pytest.mark.parametrize("piece", [b"[", b"[{},", b"[[1],[[2]],"])
+def test_t10_a_deep_page_costs_no_more_than_a_flat_one(piece: bytes) -> None:
+    """Ten megabytes of openings: telling their depth once took twenty seconds of a core."""
+    body = b'{"resourceType":"Bundle","entry":' + piece * (10_000_000 // len(piece)) + b"}"
+    began = time.process_time()
+    with pytest.raises(PageFault):
+        read_page(body, "Bundle")
+    assert time.process_time() - began < 2.0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""Resources that a chart only points to and that decide what it means: the drug given, the specimen of a tumour marker.
+
+They are read one by one, a few at most, and only at or below the registered base (T-08). What stays unread is named
+by the core ("names its drug by a reference that was not given").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from ehr.address import AddressFault, parse_address, within
+from ehr.queries import Fetched, Query, ReadState
+from ehr.site import Site
+from mappings.facts import Antigen
+from mappings.reading.chart import reference_key
+from mappings.reading.decode import Decoded, decode_tolerantly
+from mappings.reading.wire import NOTHING, Raw, Reference, Resource, peek
+
+MOST_REFERENCES = 10
+_KEY = re.compile(r"(Medication|Specimen)/(?!\.+$)[A-Za-z0-9.-]{1,128}")
+_MARKERS = re.compile("|".join(antigen.value for antigen in Antigen), re.IGNORECASE)
+_DRUGS = ("MedicationAdministration", "MedicationRequest")
+
+
+def missing_references(decoded: Decoded, site: Site) -> tuple[Query, ...]:
+    """Reads of what is pointed to and not given, drugs that were administered first; never more than ten."""
+    held: set[str] = set()
+    pointing: dict[str, list[Resource]] = {kind: [] for kind in (*_DRUGS, "Observation")}
+    for resource in _resources(decoded):
+        kind = resource.resourceType or ""
+        if kind in ("Medication", "Specimen"):
+            held.add(f"{kind}/{resource.id}")
+        elif kind in pointing and (resource.medicationReference or resource.specimen):
+            pointing[kind].append(resource)
+    keys = (_wanted(one, site) for many in pointing.values() for one in many)
+    wanted = list(dict.fromkeys(key for key in keys if key and key not in held))
+    return tuple(Query(key, key.partition("/")[0], key) for key in wanted[:MOST_REFERENCES])
+
+
+def add_references(decoded: Decoded, fetched: Mapping[str, Fetched]) -> None:
+    """Puts what was read under keys of its own. A single resource makes no type look complete."""
+    for key, one in fetched.items():
+        if one.state is ReadState.COMPLETE and one.pages:
+            found = decode_tolerantly(one.pages[0], key, decoded)
+            if found is not None and f"{found.resourceType}/{found.id}" == key:
+                decoded.keys[key] = found
+
+
+def _wanted(resource: Resource, site: Site) -> str:
+    """`Type/id` of what this resource leaves to a reference and needs; empty where it says enough itself."""
+    if resource.resourceType in _DRUGS:
+        named = resource.medicationCodeableConcept is not None
+        return "" if named else _own_key(resource.medicationReference, "Medication", site)
+    marker = resource.code is not None and _MARKERS.search(
+        " ".join(filter(None, (resource.code.text, *(c.display for c in resource.code.coding or ()))))
+    )
+    return _own_key(resource.specimen, "Specimen", site) if marker else ""
+
+
+def _own_key(raw: Raw, kind: str, site: Site) -> str:
+    reference = peek(raw, Reference) if raw is not NOTHING else None
+    text = reference.reference if reference is not None and not reference.display else None
+    if not text or text.startswith("#"):
+        return ""
+    key = reference_key(text)
+    if not _KEY.fullmatch(key) or not key.startswith(f"{kind}/"):
+        return ""
+    return key if "://" not in text or _within_base(text, site) else ""
+
+
+def _within_base(text: str, site: Site) -> bool:
+    try:
+        base = parse_address(site.fhir_base, allow_http=site.test)
+        return within(base, parse_address(text, allow_http=site.test))
+    except AddressFault:
+        return False
+
+
+def _resources(decoded: Decoded) -> Iterator[Resource]:
+    for value in decoded.keys.values():
+        if value is not None and value.resourceType == "Bundle":
+            yield from (entry.resource for entry in value.entry or () if entry.resource is not None)
+        elif value is not None:
+            yield value
