@@ -53,15 +53,24 @@ class Caller:
 
 
 class Gate:
-    """Lets callers in. Thread-safe; `clock` is wall time in seconds, for claims only (T-33)."""
+    """Lets callers in. Thread-safe; `clock` is wall time in seconds, for claims only (T-33).
+
+    `note(site, code)` hears `replay_memory` when a token was let in by this process's own table alone.
+    """
 
     def __init__(
-        self, registry: Registry, keys: KeyCache, memory: Memory, clock: Callable[[], float] = time.time
+        self,
+        registry: Registry,
+        keys: KeyCache,
+        memory: Memory,
+        clock: Callable[[], float] = time.time,
+        note: Callable[[str, str], None] = lambda site, code: None,
     ) -> None:
         self._registry = registry
         self._keys = keys
         self._memory = memory
         self._clock = clock
+        self._note = note
         self._seen = SeenTokens()
 
     def admit(self, authorization: str | None, accepted_aud: tuple[str, ...]) -> Caller:
@@ -108,6 +117,7 @@ class Gate:
                 raise NotTrusted("replay_unknown") from fault
             if first_here is None:
                 raise NotTrusted("replay_table_full") from fault
+            self._note(site.name, "replay_memory")
             return
         if not first:
             raise NotTrusted("replay")

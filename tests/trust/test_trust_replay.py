@@ -89,6 +89,20 @@ def test_t_04_store_down_the_process_remembers() -> None:
     assert [world.why(token) for _ in range(2)] == ["admitted", "replay"]
 
 
+def test_a_token_let_in_without_the_store_is_told() -> None:
+    world = two_sites()
+    told: list[tuple[str, str]] = []
+
+    def note(*heard: str) -> None:
+        told.append((heard[0], heard[1]))
+
+    world.gate = Gate(world.gate._registry, world.keys, world.memory, world.clock, note)  # type: ignore[arg-type]
+    world.admit(sign(private_key("a"), claims()))
+    world.memory.down = True
+    world.admit(sign(private_key("a"), claims()))
+    assert told == [("A", "replay_memory")]
+
+
 def test_t_04_a_token_used_before_the_outage_is_not_good_in_it() -> None:
     world = two_sites()
     token = sign(private_key("a"), claims())
