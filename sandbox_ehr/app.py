@@ -93,5 +93,6 @@ def _headers(app: Flask, settings: Settings) -> None:
     def finish(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = policy
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        # no-referrer would make the browser send `Origin: null` with our own forms
+        response.headers.setdefault("Referrer-Policy", "same-origin")
         return response

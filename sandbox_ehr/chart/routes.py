@@ -65,8 +65,9 @@ def _sessions(routes: Blueprint) -> None:
 
     @routes.after_request
     def keep(response: Response) -> Response:
-        if request.cookies.get(SESSION_COOKIE) != g.session:
-            response.set_cookie(SESSION_COOKIE, g.session, httponly=True, samesite="Lax")
+        mine = g.get("session")
+        if mine and request.cookies.get(SESSION_COOKIE) != mine:
+            response.set_cookie(SESSION_COOKIE, mine, httponly=True, samesite="Lax")
         response.headers["Cache-Control"] = "no-store"
         return response
 
