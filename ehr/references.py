@@ -15,7 +15,7 @@ from ehr.site import Site
 from mappings.facts import Antigen
 from mappings.reading.chart import reference_key
 from mappings.reading.decode import Decoded, decode_tolerantly
-from mappings.reading.wire import NOTHING, Raw, Reference, Resource, peek
+from mappings.reading.wire import Concept, Raw, Reference, Resource, peek
 
 MOST_REFERENCES = 10
 _KEY = re.compile(r"(Medication|Specimen)/(?!\.+$)[A-Za-z0-9.-]{1,128}")
@@ -27,15 +27,32 @@ def missing_references(decoded: Decoded, site: Site) -> tuple[Query, ...]:
     """Reads of what is pointed to and not given, drugs that were administered first; never more than ten."""
     held: set[str] = set()
     pointing: dict[str, list[Resource]] = {kind: [] for kind in (*_DRUGS, "Observation")}
+    markers: dict[str | None, bool] = {None: False}
     for resource in _resources(decoded):
         kind = resource.resourceType or ""
-        if kind in ("Medication", "Specimen"):
+        if kind == "Observation":
+            if resource.specimen and _is_marker(resource.code, markers):
+                pointing[kind].append(resource)
+        elif kind in ("Medication", "Specimen"):
             held.add(f"{kind}/{resource.id}")
-        elif kind in pointing and (resource.medicationReference or resource.specimen):
+        elif kind in pointing and resource.medicationReference:
             pointing[kind].append(resource)
     keys = (_wanted(one, site) for many in pointing.values() for one in many)
     wanted = list(dict.fromkeys(key for key in keys if key and key not in held))
     return tuple(Query(key, key.partition("/")[0], key) for key in wanted[:MOST_REFERENCES])
+
+
+def _is_marker(code: Concept | None, known: dict[str | None, bool]) -> bool:
+    """Whether a code's own words name a tumour marker; each text is looked at once."""
+    if code is None:
+        return False
+    for text in (code.text, *[coding.display for coding in code.coding or ()]):
+        named = known.get(text)
+        if named is None:
+            named = known[text] = _MARKERS.search(text or "") is not None
+        if named:
+            return True
+    return False
 
 
 def add_references(decoded: Decoded, fetched: Mapping[str, Fetched]) -> None:
@@ -52,14 +69,11 @@ def _wanted(resource: Resource, site: Site) -> str:
     if resource.resourceType in _DRUGS:
         named = resource.medicationCodeableConcept is not None
         return "" if named else _own_key(resource.medicationReference, "Medication", site)
-    marker = resource.code is not None and _MARKERS.search(
-        " ".join(filter(None, (resource.code.text, *(c.display for c in resource.code.coding or ()))))
-    )
-    return _own_key(resource.specimen, "Specimen", site) if marker else ""
+    return _own_key(resource.specimen, "Specimen", site)
 
 
 def _own_key(raw: Raw, kind: str, site: Site) -> str:
-    reference = peek(raw, Reference) if raw is not NOTHING else None
+    reference = peek(raw, Reference)
     text = reference.reference if reference is not None and not reference.display else None
     if not text or text.startswith("#"):
         return ""

@@ -221,10 +221,17 @@ def test_a_refused_token_is_renewed_once_for_all_queries(
 
 
 def test_a_renewal_that_does_not_help_is_no_loop(server: LyingServer, site: Site, link: FhirLink) -> None:
+    asked: list[str] = []
+
+    def renew() -> str:
+        asked.append(f"fresh-{len(asked)}")
+        return asked[-1]
+
     server.tricks["Observation"] = lying.status(401)
-    found = link.fetch(site, OBSERVATIONS, token=TOKEN, deadline=Deadline.after(3), renew=lambda: "fresh")
+    found = link.fetch(site, OBSERVATIONS, token=TOKEN, deadline=Deadline.after(3), renew=renew)
     assert found["observations"].code == "no-right"
     assert len(server.seen("Observation")) == 2
+    assert asked == ["fresh-0"]
 
 
 def test_a_server_that_is_not_there_is_down(link: FhirLink, server: LyingServer, site: Site) -> None:

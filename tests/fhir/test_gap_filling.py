@@ -283,6 +283,18 @@ def test_strangers_given_and_nothing_readable_is_not_seen(
     assert seen(made, "Observation")[0] == "not-seen"
 
 
+def test_strangers_given_make_no_half_read_type_complete(
+    server: LyingServer, site: Site, link: FhirLink
+) -> None:
+    """H-01 with H-08: the set of another patient is complete, the own one is not."""
+    server.page = 1
+    server.store["Observation"] = [stain("Positive", "CD20"), stain("Negative")]
+    server.tricks["Observation"] = lying.at([2], lying.status(403))
+    strangers = bundle([stain("Negative", subject={"reference": "Patient/x"})], "Observation")
+    _, made = fill(decoded_of(prefetch(*CHART[:2], observations=strangers), server.base), site, link)
+    assert seen(made, "Observation")[0] == "incomplete"
+
+
 def test_entries_under_a_wrong_key_are_still_read_by_their_type(
     server: LyingServer, site: Site, link: FhirLink
 ) -> None:
