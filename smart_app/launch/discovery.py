@@ -6,6 +6,7 @@ Sources: SMART App Launch 2.2, conformance; T-14 (nothing is asked of an address
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from smart_app.launch.fault import LaunchFault
 KEEP_S = 300.0
 WAIT_S = 4.0
 MAX_BYTES = 256 * 1024
+_RELATIVE = re.compile(r"/?[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
 _TAIL = "/.well-known/smart-configuration"
 
 
@@ -134,7 +136,7 @@ def _endpoint(body: Mapping[str, Any], name: str, site: Site, base: Address) -> 
     value = body.get(name)
     if not isinstance(value, str) or not value:
         raise LaunchFault("discovery-bad", name)
-    if "://" not in value:
+    if _RELATIVE.fullmatch(value):
         value = base.text.rstrip("/") + "/" + value.lstrip("/")
     try:
         address = parse_address(value, allow_http=site.test, allow_query=name == "authorization_endpoint")

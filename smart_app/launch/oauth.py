@@ -153,7 +153,7 @@ class TokenEndpoint:
         except requests.HTTPError as error:
             status = error.response.status_code if error.response is not None else 0
             raise LaunchFault("token-down", f"status-{status}") from None
-        except (ValueError, TypeError, requests.RequestException):
+        except (ValueError, TypeError, RecursionError, requests.RequestException):
             raise LaunchFault("token-down", "not-json") from None
 
 

@@ -137,7 +137,7 @@ def serve_on(
     )
     served.parts = replace(parts, **changes)
     app.register_blueprint(launch_routes(served.parts))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     for close in (store.close, link.close, charts.close, server.server_close, thread.join, server.shutdown):
         stack.callback(close)

@@ -67,7 +67,7 @@ class Switches:
     delay_s: float = 0.0
     refuse_refresh: bool = False
     token_body: Callable[[dict[str, Any]], Response] | None = None
-    extra_redirect: str = ""
+    swap_patient: str = ""
 
 
 class Peer:
@@ -95,7 +95,7 @@ class Peer:
         self.issuer = f"{self.root}/oidc" if self.on.other_issuer else self.base
 
     def __enter__(self) -> Peer:
-        self._thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         return self
 
@@ -402,6 +402,8 @@ class Peer:
         params = request.args if request.method == "GET" else request.form
         if not search:
             found = next((r for r in self._of(kind) if r["id"] == parts[1]), None)
+            if found and kind == "Patient" and self.on.swap_patient:
+                found = {**found, "id": self.on.swap_patient}
             return _fhir_json(found) if found else Response(status=404)
         patient = params.get("patient", params.get("subject", "")).split("/")[-1]
         if patient != token["context"].get("patient"):
