@@ -72,7 +72,8 @@ class Transport:
     """GET and POST with one wall-clock deadline each. Thread-safe; one pooled session per origin.
 
     No environment (proxy, `.netrc`, CA bundle) is read (T-09), no redirect followed (T-08), no cookie kept, no
-    certificate left unchecked; `ca_bundle` names a file of further authorities. Raises `TransportFault` alone.
+    certificate left unchecked; `ca_bundle` names a file of authorities to trust in place of the usual ones. Raises
+    `TransportFault` alone.
     """
 
     def __init__(self, *, connections: int = 16, ca_bundle: str = "") -> None:
