@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 
@@ -11,7 +12,8 @@ DONE, FAULTS, WRONG, SELFTEST = 0, 1, 2, 3
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb; exit status 0 done, 1 faults found, 2 wrong input or settings, 3 self-test failed."""
-    options = _parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    options = _parser(given[0] if given else "").parse_args(given)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
@@ -22,7 +24,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return WRONG
 
 
-def _parser() -> argparse.ArgumentParser:
+_MODULES = {
+    "keys": ("smart_app.keys_command", "make, rotate or show the signing keys of this service"),
+    "audit": ("smart_app.audit_command", "export the audit, or verify that no row was changed"),
+    "feedback": ("smart_app.feedback_command", "what became of the cards"),
+    "registration": ("smart_app.registration_command", "the sheet an EHR's IT pastes from"),
+    "check": (
+        "smart_app.check_command",
+        "test settings, keys, clock, database, knowledge and each site's servers",
+    ),
+    "call": ("smart_app.call_command", "sign and send a hook request as a client would"),
+}
+"""Verbs with a module of their own, which declares its arguments; read only when the verb is asked for."""
+
+
+def _parser(asked: str = "") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="postcart", description="Relapse after CD19 CAR T: category and options."
     )
@@ -45,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
         run=_lint
     )
     verbs.add_parser("selftest", help="one built-in chart per category").set_defaults(run=_selftest)
+    for name, (module, words) in _MODULES.items():
+        verb = verbs.add_parser(name, help=words)
+        if name == asked:
+            command = importlib.import_module(module)
+            command.add_arguments(verb)
+            verb.set_defaults(run=command.run)
     return parser
 
 
