@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime
 
 import pytest
 from forging import AUDIENCES, NOW, World, claims, private_key, sign, site_a, site_b, two_sites
 
-from cds_hooks.trust import Gate, NotTrusted, SeenTokens
+from cds_hooks.trust import Gate, NotTrusted, SeenTokens, _Share
 
 
 def test_t_04_a_token_is_good_once() -> None:
@@ -146,3 +147,29 @@ def test_an_id_is_kept_until_the_last_second_it_could_be_used() -> None:
     assert world.why(token) == "replay"
     world.clock.at = NOW + 160
     assert world.why(token) == "expired"
+
+
+class _SlowToAdd(set[tuple[str, str]]):
+    """A set whose `in` gives other threads their turn, as a busy machine may at any point."""
+
+    def __contains__(self, key: object) -> bool:
+        there = super().__contains__(key)
+        time.sleep(0.005)
+        return there
+
+
+def test_t_04_the_process_table_lets_exactly_one_of_many_threads_win() -> None:
+    seen = SeenTokens()
+    seen._sites["A"] = _Share(_SlowToAdd(), [])
+    barrier, won = threading.Barrier(8), []
+
+    def use() -> None:
+        barrier.wait()
+        won.append(seen.first_use("A", "i", "1", until=NOW + 60, now=NOW))
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, won)) == ["False"] * 7 + ["True"]
