@@ -99,6 +99,8 @@ class Desk:
             fault = ""
         except LaunchFault as known:
             fault = known.code
+            if fault == "ended":
+                self._parts.charts.drop(opened.name)
         except StoreDown:
             fault = "store-down"
         finally:

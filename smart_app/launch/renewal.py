@@ -50,7 +50,7 @@ class Renewal:
     def renewed(self, name: str, refused: str) -> str | None:
         """A token other than the one refused, or None where the EHR gave no refresh token or does not answer.
 
-        Raises `LaunchFault` (`ended`) where the EHR refused to refresh: the workspace is deleted then.
+        Raises `LaunchFault` (`ended`) where the EHR refused to refresh: its tokens are deleted then.
         """
         patience = CLAIM_S * 2
         while patience > 0:
@@ -76,7 +76,7 @@ class Renewal:
             tokens = read_tokens(answer, self._clock())
         except LaunchFault as fault:
             if fault.detail in _SPENT:
-                self._vault.end(name)
+                self._vault.bury(name)
                 raise LaunchFault("ended", fault.detail) from fault
             self._vault.change(name, lambda kept: replace(kept, claimed_until=0.0))
             return None

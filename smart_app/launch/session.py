@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -42,7 +42,10 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One workspace: whose chart, by whose word, with which rights. `claimed_until` holds the refresh lock."""
+    """One workspace: whose chart, by whose word, with which rights. `claimed_until` holds the refresh lock.
+
+    `ended` stays behind, without tokens, where the EHR ended the session, so that the page can say so.
+    """
 
     site: str
     iss: str
@@ -60,9 +63,9 @@ class Session:
     card: str = ""
     warnings: tuple[str, ...] = ()
     claimed_until: float = 0.0
+    ended: bool = False
     stated: tuple[Mapping[str, Any], ...] = ()
     stated_at: float = 0.0
-    extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def scopes(self) -> Scopes:

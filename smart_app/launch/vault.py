@@ -10,7 +10,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -19,7 +19,7 @@ import msgspec
 from ehr.site import Config, Site
 from smart_app.launch.fault import LaunchFault
 from smart_app.launch.seal import SealBroken, Sealer
-from smart_app.launch.session import Pending, Session, dumped, read
+from smart_app.launch.session import Pending, Session, Tokens, dumped, read
 
 SIGN_IN_LIFE = timedelta(minutes=10)
 WORKSPACE_LIFE = timedelta(hours=12)
@@ -163,6 +163,8 @@ class Vault:
         except (SealBroken, msgspec.MsgspecError) as error:
             self._store.end(name)
             raise LaunchFault("not-found", "sealed-otherwise") from error
+        if session.ended:
+            raise LaunchFault("ended", "refused")
         return Opened(name, site, session, row.version, _utc(row.last_used))
 
     def replace(self, opened: Opened, session: Session) -> bool:
@@ -178,6 +180,10 @@ class Vault:
             if changed == opened.session or self.replace(opened, changed):
                 return changed
         raise LaunchFault("store-down", "contended")
+
+    def bury(self, name: str) -> None:
+        """Takes the tokens out of a workspace that the EHR has ended; its page says so until it runs out."""
+        self.change(name, lambda kept: replace(kept, tokens=Tokens(""), stated=(), card="", ended=True))
 
     def touch(self, name: str) -> None:
         """Notes that the user is there."""

@@ -150,7 +150,7 @@ class Browser:
     def __init__(self) -> None:
         self.cookies: dict[str, dict[str, str]] = {}
         self.visited: list[str] = []
-        self.said: list[str] = []
+        self.said: list[tuple[str, str]] = []
         self._session = requests.Session()
         self._session.trust_env = False
         # kept by hand: plain clients drop Secure cookies on http, browsers take loopback as secure
@@ -192,7 +192,7 @@ class Browser:
             jar[name] = value
             if "Max-Age=0" in line or not value:
                 del jar[name]
-        self.said.append(response.text)
+        self.said.append((url, response.text))
         return response
 
 

@@ -153,7 +153,10 @@ def test_t17_actions_of_other_pages_are_refused(serve: Serve, ehr: Peer) -> None
     form = {"csrf": token_in(browser, workspace), "reason": "other"}
     for path in POSTS:
         for headers in FOREIGN:
-            assert browser.post(workspace + path, form, follow=False, **headers).status_code == 403, (path, headers)
+            assert browser.post(workspace + path, form, follow=False, **headers).status_code == 403, (
+                path,
+                headers,
+            )
     assert browser.get(workspace).status_code == 200
     assert browser.post(f"{workspace}/feedback", form).status_code == 200
 
