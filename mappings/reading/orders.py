@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mappings.loading import Knowledge
 
 _OPEN = frozenset({"draft", "active", "on-hold", "unknown", ""})
+_KINDS_OF_CHART = frozenset({"MedicationRequest", "ServiceRequest", "Procedure", "Medication"})
 _DEPTH = 4
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 
@@ -69,7 +70,12 @@ def read_drafts(raw_context: bytes | Raw | Mapping[str, Any], knowledge: Knowled
 
 def read_open_orders(decoded: Decoded, patient_id: str, knowledge: Knowledge) -> tuple[DraftOrder, ...]:
     """Open orders of the chart that an order rule or a suggestion has to know: never those of another patient."""
-    given = [Given(resource, More(), url) for resource, url in _walk(decoded)]
+    nothing = More()
+    given = [
+        Given(resource, nothing, url)
+        for resource, url in _walk(decoded)
+        if resource.resourceType in _KINDS_OF_CHART
+    ]
     reader = _reader(_Same(knowledge))
     medications = _medications(given)
     found = []

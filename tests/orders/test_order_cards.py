@@ -247,6 +247,22 @@ def test_an_order_name_becomes_no_markup(text: str, make: Callable[..., Any]) ->
         assert len(card.detail) < 4000
 
 
+@pytest.mark.parametrize("text", HOSTILE)
+def test_chart_text_in_a_sentence_becomes_no_markup(text: str) -> None:
+    """H-48: a plan is quoted from another order, so it is as little trusted as the order itself."""
+    planned = service("Leukapheresis for CAR-T " + text.replace("Zynlonta", ""))
+    (card,) = [
+        one
+        for one in cards(relapsed(stain("Positive"), stain("Positive", "CD20")), "bendamustine", planned)
+        if one.kind == "order-safety"
+    ]
+    assert "Leukapheresis for CAR-T" in card.detail
+    assert not MARKUP.search(card.detail)
+    assert not re.search(r"https?:|javascript:|data:text|\u202e|\u2066|<script", card.detail)
+    assert "\n# " not in card.detail
+    assert len(card.detail) < 4000
+
+
 @given(st.text(max_size=60))
 def test_no_text_of_an_order_breaks_a_card(text: str) -> None:
     """H-48: a study drug is called by its own text, wherever that stands."""

@@ -354,7 +354,7 @@ def test_a_site_limit_turns_a_shown_value_into_a_verdict() -> None:
     assert checked(positive(man(), clearance(61)), "lenalidomide", using=with_limit) == ()
     other_unit = replace(
         knowledge(),
-        policy=replace(policy, limits=(Limit("creatinine-clearance", 1.0, None, "mL/s", "local policy"),)),
+        policy=replace(policy, limits=(Limit("creatinine-clearance", 1000.0, None, "mL/s", "local policy"),)),
     )
     shown = checked(positive(man(), clearance(42)), "lenalidomide", using=other_unit)
     assert [one.rule for one in shown] == ["lenalidomide-clearance-shown"]
