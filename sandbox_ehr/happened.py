@@ -90,10 +90,16 @@ class Happened:
         with self._lock:
             return next((one for one in self._exchanges if one.number == number), None)
 
-    def queries(self, patient: str) -> list[Query]:
-        """Queries about a patient, newest first."""
+    @property
+    def latest(self) -> int:
+        """The number of the newest entry."""
+        return self._count
+
+    def queries(self, patient: str, since: int = 0) -> list[Query]:
+        """Queries about a patient or without a valid token after the entry `since`, newest first."""
         with self._lock:
-            return [one for one in reversed(self._queries) if one.patient in (patient, "")]
+            found = [one for one in reversed(self._queries) if one.number > since]
+        return [one for one in found if one.patient in (patient, "")]
 
 
 def readable(value: Any) -> str:

@@ -154,12 +154,13 @@ def _reasons(value: Any) -> list[dict[str, str]]:
 
 @dataclass(slots=True)
 class Panel:
-    """What the side panel of one chart holds in one session."""
+    """What the side panel of one chart holds in one session; `since` numbers the last entry before it was opened."""
 
     cards: list[Card] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     fired: bool = False
+    since: int = 0
     unsigned: bool = False
 
     def card(self, key: str) -> Card:

@@ -124,6 +124,7 @@ def _chart_pages(routes: Blueprint, ward: Ward) -> None:
         chart = _chart(ward, patient)
         panel = ward.panels.of(g.session, patient)
         if not panel.fired:
+            panel.since = ward.happened.latest
             fire(ward, panel, "patient-view", patient)
         view = chart_view(ward.records, patient) if tab == "summary" else None
         return render_template(
@@ -139,7 +140,7 @@ def _chart_pages(routes: Blueprint, ward: Ward) -> None:
             drafts=ward.records.orders(patient, "draft"),
             signed=ward.records.orders(patient, "active"),
             exchanges=ward.happened.exchanges(patient)[:8],
-            queries=ward.happened.queries(patient)[:12],
+            queries=ward.happened.queries(patient, panel.since)[:20],
             switches=ward.switches.now,
             labels=LABELS,
             **more,

@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlencode
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from sandbox_ehr.access import ResourceScope, Token, TokenShelf
 from sandbox_ehr.fhir.bundles import operation_outcome
@@ -95,7 +95,9 @@ def fhir_routes(parts: Parts) -> Blueprint:
     routes = Blueprint("fhir", __name__, url_prefix="/fhir")
     service = parts.service
 
-    def recorded(what: str, patient: str, client: str, started: float, response: Response) -> Response:
+    def recorded(what: str, started: float, response: Response) -> Response:
+        token: Token | None = g.get("token")
+        client, patient = (token.client, token.patient) if token else ("", "")
         body = response.get_json(force=True, silent=True) or {}
         entries = sum(
             1 for one in body.get("entry", ()) if one.get("search", {}).get("mode") == "match"
@@ -113,7 +115,6 @@ def fhir_routes(parts: Parts) -> Blueprint:
     @routes.get("/<kind>/<name>")
     def read(kind: str, name: str) -> Response:
         started = time.perf_counter()
-        token: Token | None = None
         try:
             token = _begin(kind, parts)
             if request.args:
@@ -128,8 +129,7 @@ def fhir_routes(parts: Parts) -> Blueprint:
             response = _answer(found)
         except Refused as fault:
             response = _answer(operation_outcome("error", fault.code, fault.text), fault.status)
-        who = token.client if token else ""
-        return recorded(f"{kind}/{name}", token.patient if token else "", who, started, response)
+        return recorded(f"{kind}/{name}", started, response)
 
     @routes.get("/<kind>")
     def search_by_get(kind: str) -> Response:
@@ -144,15 +144,12 @@ def fhir_routes(parts: Parts) -> Blueprint:
 
     def search(kind: str, pairs: list[tuple[str, str]]) -> Response:
         started = time.perf_counter()
-        token: Token | None = None
         try:
-            token = _begin(kind, parts)
-            response = _answer(_search(kind, pairs, token, parts))
+            response = _answer(_search(kind, pairs, _begin(kind, parts), parts))
         except Refused as fault:
             response = _answer(operation_outcome("error", fault.code, fault.text), fault.status)
         what = f"{kind}?{unquote(urlencode(pairs))}" if pairs else kind
-        who = token.client if token else ""
-        return recorded(what[:300], token.patient if token else "", who, started, response)
+        return recorded(what[:300], started, response)
 
     @routes.route("/", methods=["GET", "POST"], defaults={"rest": ""})
     @routes.route("/<path:rest>", methods=["POST", "PUT", "PATCH", "DELETE"])
@@ -170,7 +167,7 @@ def _begin(kind: str, parts: Parts) -> Token:
         raise Refused(406, "not-supported", "this server answers in JSON only")
     if "access_token" in request.args:
         raise Refused(400, "security", "a token belongs in the Authorization header")
-    token = _bearer(parts.tokens)
+    g.token = token = _bearer(parts.tokens)
     if kind not in PARAMETERS:
         raise Refused(404, "not-found", f"{kind[:60]} is not served here")
     switches = parts.service.switches
