@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from cds_hooks import card_lines as lines
 from cds_hooks.card_options import option_lines
 from cds_hooks.cards import MAX_CARDS, MAX_DETAIL, MAX_SUMMARY, Card
-from cds_hooks.facts_digest import findings_digest
+from cds_hooks.facts_digest import facts_digest, findings_digest
 from cds_hooks.names import CardNames
 from cds_hooks.plain import all_of, plain, sentence, upper_first
 from mappings.evaluation import Assessment, Evaluation, RelapseCategory, Route
@@ -49,9 +49,12 @@ def order_cards(
 
     `drafts` lets a card say which of them were not checked; `notes` are sentences of ours on how the chart was read.
     """
+    if not findings:
+        return ()
+    facts = facts_digest(evaluation)
     groups = [[one for one in findings if one.kind == kind] for kind in _KINDS]
     groups = sorted((group for group in groups if group), key=lambda group: group[0].level != "warning")
-    return tuple(_card(evaluation, group, names, drafts, notes) for group in groups[:MAX_CARDS])
+    return tuple(_card(evaluation, group, names, drafts, notes, facts) for group in groups[:MAX_CARDS])
 
 
 def _card(
@@ -60,6 +63,7 @@ def _card(
     names: CardNames,
     drafts: Sequence[DraftOrder],
     notes: tuple[str, ...],
+    facts: str,
 ) -> OrderCard:
     assessment = evaluation.assessment
     asks = any(one.asks_testing for one in findings)
@@ -80,7 +84,7 @@ def _card(
         detail=_detail(lead, items, f"The order is not blocked. {lines.closing_line(evaluation)}"),
         indicator="warning" if any(one.level == "warning" for one in findings) else "info",
         suggests=asks,
-        digest=findings_digest(evaluation, findings),
+        digest=findings_digest(facts, findings),
     )
 
 

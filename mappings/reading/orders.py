@@ -82,7 +82,7 @@ def read_open_orders(decoded: Decoded, patient_id: str, knowledge: Knowledge) ->
     for one in given:
         status = (one.resource.status or "").strip().lower()
         planned = one.resource.resourceType == "Procedure" and status == "preparation"
-        if not planned and status not in _OPEN:
+        if (not planned and status not in _OPEN) or reader.says_nothing(one):
             continue
         order = reader.order(one, patient_id, medications, False)
         if order is not None and not order.problem and order.role is not OrderRole.OTHER:
