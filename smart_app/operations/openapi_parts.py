@@ -1,4 +1,7 @@
-"""What each route of the service takes and gives: the words and schemas of the OpenAPI document."""
+"""What each route of the service takes and gives: the words and answers of the OpenAPI document.
+
+What a hook call and feedback must hold is not repeated here: the document refers to the schemas used at run time.
+"""
 
 from __future__ import annotations
 
@@ -57,20 +60,6 @@ SCHEMAS: Final[dict[str, Any]] = {
             )
         ),
         extension={"type": "object"},
-    ),
-    "feedbackRows": _object(
-        ["feedback"],
-        feedback=_many(
-            _object(
-                ["card", "outcome", "outcomeTimestamp"],
-                card=_TEXT,
-                outcome={"enum": ["accepted", "overridden"]},
-                outcomeTimestamp=_TEXT,
-                acceptedSuggestions=_many(_object(["id"], id=_TEXT)),
-                overrideReason={"type": "object"},
-            ),
-            minItems=1,
-        ),
     ),
     "outcome": _object(
         ["resourceType", "issue"],
@@ -194,7 +183,7 @@ OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
         "A hook call", "cds-hooks", {200: "cards"}, requestBody=_body("request"), **_CALLER
     ),
     ("POST", "/cds-services/{service_id}/feedback"): _of(
-        "What became of cards", "cds-hooks", {200: "stored"}, requestBody=_body("feedbackRows"), **_CALLER
+        "What became of cards", "cds-hooks", {200: "stored"}, requestBody=_body("feedback"), **_CALLER
     ),
     ("GET", "/.well-known/jwks.json"): _of("Own public keys", "smart", {200: "keys"}, fault="page"),
     ("GET", "/launch"): _page("SMART launch from an EHR", "iss", "launch"),

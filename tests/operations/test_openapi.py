@@ -88,6 +88,16 @@ def test_the_run_time_schemas_are_the_ones_in_the_document(document: dict[str, A
         assert told.get("required") == real.get("required")
 
 
+def test_calls_and_feedback_refer_to_the_schemas_used_at_run_time(document: dict[str, Any]) -> None:
+    for path, name in (
+        ("/cds-services/{service_id}", "request"),
+        ("/cds-services/{service_id}/feedback", "feedback"),
+    ):
+        body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        assert body == {"schema": {"$ref": f"#/components/schemas/{name}"}}
+        assert name in runtime_schemas()
+
+
 def references(value: Any) -> list[str]:
     if isinstance(value, dict):
         own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
