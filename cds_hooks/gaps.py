@@ -121,7 +121,7 @@ def _read(
             asked.append(query)
     done |= link.fetch(site, asked, token=access.token, deadline=deadline, request_id=request_id)
     for need in wanted:
-        done[need.key] = _merge(decoded, need, patient_id, given[need.key], access, done[need.key])
+        done[need.key] = _merge(decoded, need, given[need.key], access, done[need.key])
     return done
 
 
@@ -150,10 +150,8 @@ def _query(decoded: Decoded, need: Need, patient_id: str, state: KeyState) -> Qu
     return query
 
 
-def _merge(
-    decoded: Decoded, need: Need, patient_id: str, state: KeyState, access: Access, one: Fetched
-) -> Fetched:
-    """Puts one answer into `decoded`, after what was given of it; another patient's record is as good as none."""
+def _merge(decoded: Decoded, need: Need, state: KeyState, access: Access, one: Fetched) -> Fetched:
+    """Puts one answer into `decoded`, after what was given of it; says what became of it there."""
     given = decoded.keys.pop(need.key, None)
     if given is not None and state in (KeyState.WRONG_TYPE, KeyState.OTHER_PATIENT):
         moved = f"{_MOVED}{need.key}"
@@ -163,24 +161,15 @@ def _merge(
     if one.state is ReadState.COMPLETE and state is KeyState.CUT and not one.query.url:
         given = None  # read from the beginning: the whole replaces the part
     add_read(decoded, need.key, one, onto=given)
-    if need.type == "Patient":
-        return _checked_patient(decoded, need, patient_id, one)
-    if access.scopes.right(need.type, search=True) is Right.PART and one.state is ReadState.COMPLETE:
+    noted = decoded.fetched[need.key]
+    part = bool(one.query.search) and access.scopes.right(need.type, search=True) is Right.PART
+    if part and noted.state == "complete":
         decoded.fetched[need.key] = ReadNote(need.type, "incomplete", _PARTLY)
         return replace(one, state=ReadState.INCOMPLETE, reason=_PARTLY, code="no-right")
-    if one.state is ReadState.COMPLETE and decoded.fetched[need.key].state != "complete":
-        return replace(one, state=ReadState.INCOMPLETE, code="bad")
+    if one.state is ReadState.COMPLETE and noted.state != "complete":
+        state_now = ReadState.FAILED if noted.state == "not-seen" else ReadState.INCOMPLETE
+        return replace(one, state=state_now, reason=noted.reason, code="bad")
     return one
-
-
-def _checked_patient(decoded: Decoded, need: Need, patient_id: str, one: Fetched) -> Fetched:
-    found = decoded.keys.get(need.key)
-    if found is None or found.id == patient_id:
-        return one
-    del decoded.keys[need.key]
-    reason = "the EHR answered with another patient's record"
-    decoded.fetched[need.key] = ReadNote(need.type, "not-seen", reason)
-    return replace(one, state=ReadState.FAILED, pages=(), reason=reason, code="bad")
 
 
 def _note(decoded: Decoded, need: Need, state: KeyState, reason: str) -> None:
@@ -210,7 +199,10 @@ def _apply_faults(
             raise Refusal(
                 412, "data-needed", f"{need.type} could neither be taken nor read", f"prefetch.{need.key}"
             )
-        decoded.fetched[need.key] = ReadNote(need.type, "not-seen", "not given")
+        partly = given[need.key] is KeyState.CUT
+        decoded.fetched[need.key] = ReadNote(
+            need.type, "incomplete" if partly else "not-seen", "cut short" if partly else "not given"
+        )
 
 
 def _told(state: KeyState, one: Fetched | None) -> str:

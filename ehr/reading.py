@@ -20,6 +20,7 @@ _SEEN = {
     ReadState.INCOMPLETE: "incomplete",
     ReadState.FAILED: "not-seen",
 }
+_OTHER_RECORD = "the EHR answered with another record than was asked for"
 _OTHER_TYPES = "the EHR answered with entries of another type"
 
 
@@ -34,7 +35,8 @@ def charts_from(fetched: Mapping[str, Fetched], *, fhir_base: str = "") -> Decod
 def add_read(decoded: Decoded, key: str, one: Fetched, *, onto: Resource | None = None) -> None:
     """Puts the pages of one read under its key, after the entries of `onto` if given, and notes how it ended.
 
-    What is of another type than asked for is set aside: it makes the read incomplete, and no other type complete.
+    What is of another type than asked for is set aside: it makes the read incomplete, and no other type complete. A
+    record of another id than asked for is not taken.
     """
     kind, state, reason = one.query.type, _SEEN[one.state], one.reason
     bodies = [decode_tolerantly(page, key, decoded) for page in one.pages]
@@ -46,7 +48,11 @@ def add_read(decoded: Decoded, key: str, one: Fetched, *, onto: Resource | None 
             decoded.keys[key] = merged
             state = "incomplete" if state == "not-seen" and onto is not None else state
     elif bodies:
-        decoded.keys[key] = bodies[0]
+        found = bodies[0]
+        if found is not None and f"{found.resourceType}/{found.id}" == one.query.path:
+            decoded.keys[key] = found
+        else:
+            state, reason = "not-seen", _OTHER_RECORD
     decoded.fetched[key] = ReadNote(kind, state, reason)
 
 

@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ehr.address import AddressFault, parse_address, within
-from ehr.queries import Fetched, Query, ReadState
+from ehr.queries import Fetched, Query
+from ehr.reading import add_read
 from ehr.site import Site
 from mappings.facts import Antigen
 from mappings.reading.chart import reference_key
-from mappings.reading.decode import Decoded, decode_tolerantly
+from mappings.reading.decode import Decoded
 from mappings.reading.wire import Concept, Raw, Reference, Resource, peek
 
 MOST_REFERENCES = 10
@@ -56,12 +57,9 @@ def _is_marker(code: Concept | None, known: dict[str | None, bool]) -> bool:
 
 
 def add_references(decoded: Decoded, fetched: Mapping[str, Fetched]) -> None:
-    """Puts what was read under keys of its own. A single resource makes no type look complete."""
+    """Puts what was read under keys of its own; what was not is noted. No type looks complete by one record of it."""
     for key, one in fetched.items():
-        if one.state is ReadState.COMPLETE and one.pages:
-            found = decode_tolerantly(one.pages[0], key, decoded)
-            if found is not None and f"{found.resourceType}/{found.id}" == key:
-                decoded.keys[key] = found
+        add_read(decoded, key, one)
 
 
 def _wanted(resource: Resource, site: Site) -> str:

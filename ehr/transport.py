@@ -76,7 +76,7 @@ class Transport:
     `TransportFault` alone.
     """
 
-    def __init__(self, *, connections: int = 16, ca_bundle: str = "") -> None:
+    def __init__(self, *, connections: int = 32, ca_bundle: str = "") -> None:
         self._connections = connections
         self._verify: bool | str = ca_bundle or True
         self._sessions: dict[str, requests.Session] = {}

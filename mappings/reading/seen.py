@@ -67,6 +67,8 @@ def _all_states(decoded: Decoded) -> Iterator[tuple[str, str, str]]:
         if note is None:
             yield from rows
             continue
+        if note.state == "complete" and value is not None and value.resourceType != "Bundle":
+            continue  # one record read by its id says nothing of its type as a whole
         told = note.state != "complete"
         yield from (row for row in rows if not (told and row[0] == note.type))
         if told:

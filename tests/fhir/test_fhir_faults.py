@@ -234,6 +234,17 @@ def test_a_renewal_that_does_not_help_is_no_loop(server: LyingServer, site: Site
     assert asked == ["fresh-0"]
 
 
+def test_a_renewal_that_hangs_holds_no_call(server: LyingServer, site: Site, link: FhirLink) -> None:
+    """The reading thread may be stuck where no watchdog sees it: the call ends by the deadline all the same."""
+    server.tricks["Observation"] = lying.status(401)
+    began = time.monotonic()
+    found = link.fetch(
+        site, OBSERVATIONS, token=TOKEN, deadline=Deadline.after(BUDGET), renew=lambda: time.sleep(3)
+    )
+    assert found["observations"].code == "deadline"
+    assert time.monotonic() - began <= BUDGET * 1.1 + SLACK
+
+
 def test_a_server_that_is_not_there_is_down(link: FhirLink, server: LyingServer, site: Site) -> None:
     server.stop()
     found, spent = fetch(link, site)

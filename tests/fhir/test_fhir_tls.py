@@ -69,6 +69,7 @@ Serve = Callable[..., tuple[str, Path]]
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Starts a TLS server that answers with a function; without one it never says a word."""
     listeners: list[socket.socket] = []
+    ended = threading.Event()
 
     def start(answer: Callable[[ssl.SSLSocket], None] | None, address: str = "127.0.0.1") -> tuple[str, Path]:
         path = certificate(tmp_path, address)
@@ -80,18 +81,23 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         def run() -> None:
             try:
                 line, _ = listener.accept()
-                if answer is None:
-                    time.sleep(5)
-                    return
-                with context.wrap_socket(line, server_side=True) as secure:
-                    answer(secure)
             except OSError:
                 return
+            with line:
+                if answer is None:
+                    ended.wait(5)
+                    return
+                try:
+                    with context.wrap_socket(line, server_side=True) as secure:
+                        answer(secure)
+                except OSError:
+                    return
 
         threading.Thread(target=run, daemon=True).start()
         return f"https://127.0.0.1:{listener.getsockname()[1]}/", path
 
     yield start
+    ended.set()
     for listener in listeners:
         listener.close()
 

@@ -270,7 +270,7 @@ def test_another_patients_record_is_not_taken(server: LyingServer, site: Site, l
     server.tricks["Patient"] = lying.body(json.dumps(patient("other")).encode())
     report_, made = fill(decoded_of(prefetch(*CHART, patient=...), server.base), site, link)
     assert report_.keys["patient"] == "failed:bad"
-    assert seen(made, "Patient") == ("not-seen", "the EHR answered with another patient's record")
+    assert seen(made, "Patient") == ("not-seen", "the EHR answered with another record than was asked for")
     assert category(made) == "cd19-negative"
 
 
@@ -407,6 +407,16 @@ def test_a_site_may_want_no_words_of_it_but_never_a_denial(
     _, made = fill(decoded_of(prefetch(*CHART[:2], observations=value), server.base), wishful, link)
     assert seen(made, "Observation")[0] == "not-seen"
     assert (seen(made, "Observation")[1] != "not given") is worded
+
+
+def test_h09_a_cut_key_stays_incomplete_whatever_words_are_wanted(
+    server: LyingServer, site: Site, link: FhirLink
+) -> None:
+    given = cut(server, 1)
+    server.tricks["Observation"] = lying.status(403)
+    wishful = replace(site, prefetch_faults={"observations": "omit"})
+    _, made = fill(decoded_of(given, server.base), wishful, link)
+    assert seen(made, "Observation") == ("incomplete", "cut short")
 
 
 def test_a_site_that_wants_412_gets_answers_where_nothing_failed(

@@ -152,9 +152,13 @@ def test_what_is_named_or_given_is_not_read(server: LyingServer, site: Site, lin
     assert server.calls == []
 
 
-def test_a_single_result_read_by_reference_makes_no_type_complete(
+def test_a_record_read_by_reference_says_nothing_of_its_type(
     server: LyingServer, site: Site, link: FhirLink
 ) -> None:
-    _, made = run(server, site, link, condition(), given_as("Medication/axi"), observations=...)
-    rows = {row.type: row.state for row in made.facts.seen}
-    assert rows.get("Medication") != "complete"
+    """Neither complete nor cut short: a card that called medications cut short would be noise."""
+    _, made = run(server, site, link, condition(), given_as("Medication/axi"))
+    assert "Medication" not in {row.type for row in made.facts.seen}
+    server.tricks["Medication"] = lying.status(403)
+    _, made = run(server, site, link, condition(), given_as("Medication/axi"))
+    (row,) = (row for row in made.facts.seen if row.type == "Medication")
+    assert (row.state, row.reason) == ("not-seen", "the EHR gave no right to read it")
