@@ -35,7 +35,10 @@ class Corrupt(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One kind of work: how long it may wait (ms), whether a commit waits for the disk, one statement or many."""
+    """One kind of work: how long it may wait (ms), whether a commit waits for the disk, one statement or many.
+
+    `server_durable` is for work that waits on PostgreSQL only: on SQLite it would hold the one write lock meanwhile.
+    """
 
     name: str
     wait_ms: int
@@ -43,6 +46,7 @@ class Role:
     single: bool
     connections: int
     writes: bool = True
+    server_durable: bool = False
 
 
 HOT = Role("hot", wait_ms=200, durable=False, single=True, connections=8)
@@ -51,7 +55,7 @@ APP = Role("app", wait_ms=2000, durable=False, single=True, connections=8)
 """Launch states and workspaces."""
 SURE = Role("sure", wait_ms=5000, durable=True, single=False, connections=4)
 """Feedback: acknowledged means on disk (R-04)."""
-WRITER = Role("writer", wait_ms=5000, durable=False, single=False, connections=1)
+WRITER = Role("writer", wait_ms=5000, durable=False, single=False, connections=1, server_durable=True)
 """Audit rows in batches, housekeeping and probing, on a thread of its own."""
 READER = Role("reader", wait_ms=30_000, durable=False, single=False, connections=1, writes=False)
 """Exports and summaries: one moment of the database, whatever is written meanwhile."""
@@ -102,7 +106,7 @@ def make_engine(url: URL, role: Role) -> Engine:
         return _sqlite(url, role, common)
     options = f"-c statement_timeout={role.wait_ms} -c lock_timeout={role.wait_ms} -c timezone=UTC"
     options += " -c idle_in_transaction_session_timeout=10000"
-    if not role.durable:
+    if not (role.durable or role.server_durable):
         options += " -c synchronous_commit=off"
     if not role.writes:
         options += " -c default_transaction_read_only=on"

@@ -70,6 +70,7 @@ class Store:
         self._file = sqlite_file(url)
         self._inode = 0
         self._prepared = False
+        self._database_id = ""
         self.refused: StoreRefused | None = None
         self._health = Health()
         self._hot = Access(make_engine(url, HOT), HOT, self._health)
@@ -150,11 +151,19 @@ class Store:
         if self._file is not None and self._inode and _inode(self._file) != self._inode:
             # another file stands at this place: what connections still hold is the one that was taken away
             self._prepared = False
+        if self._health.code not in ("ok", "db_slow"):
+            # what comes back may be an old copy, or damaged, or a newer program's
+            self._prepared = False
         if self._health.code != "ok" or not self._prepared:
             for engine in (self._hot.engine, self._app.engine, self._sure.engine, self._own):
                 engine.dispose()
         if not self._prepared:
             self._prepare()
+        if self._health.code != "ok":
+            # the first call must not pay for making a connection out of its 200 ms
+            for engine in (self._hot.engine, self._app.engine, self._sure.engine):
+                with engine.connect():
+                    pass
         with self._own.connect() as connection, connection.begin() as transaction:
             beat = moment_text(self._now())
             connection.execute(update(META).where(META.c.name == "heartbeat").values(value=beat))
@@ -173,12 +182,22 @@ class Store:
             with self._own.begin() as connection:
                 upgrade(connection)
                 if self._folder is not None:
+                    if self._writer.last is not None:
+                        restore.raise_anchor(self._folder, self._database_id, self._writer.last)
                     restore.mark_restore(connection, self._key, self._folder, self._now())
+                name, tail = restore.database_id(connection), stored_tail(connection)
         except StoreRefused as fault:
             self.refused = fault
             raise
         self._inode = _inode(self._file) if self._file is not None else 0
+        self._note_end(name, tail)
         self._prepared = True
+
+    def _note_end(self, name: str, tail: Tail) -> None:
+        """Writes down where the chain of this database ends."""
+        self._database_id, self._writer.last = name, None
+        if self._folder is not None:
+            restore.write_anchor(self._folder, name, tail)
 
     def _keep_house(self) -> None:
         """Prunes what has run out, in small steps, and writes down the end of the audit."""
@@ -188,8 +207,7 @@ class Store:
                     break
         with self._own.begin() as connection:
             tail, name = stored_tail(connection), restore.database_id(connection)
-        if self._folder is not None:
-            restore.write_anchor(self._folder, name, tail)
+        self._note_end(name, tail)
         with suppress(StoreDown):
             self.workspaces.purge(self._now())
 

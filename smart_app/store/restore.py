@@ -34,6 +34,13 @@ def write_anchor(folder: Path, database_id: str, tail: Tail) -> bool:
     return True
 
 
+def raise_anchor(folder: Path, database_id: str, tail: Tail) -> None:
+    """Writes down an end of the chain where none so far along is: what this process itself has written."""
+    known = read_anchor(folder, database_id)
+    if known is None or known.seq < tail.seq:
+        write_anchor(folder, database_id, tail)
+
+
 def read_anchor(folder: Path, database_id: str) -> Tail | None:
     """The end of this database's chain as last written down; None where there is none of this database."""
     try:

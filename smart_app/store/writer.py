@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from smart_app.store.audit import AuditRow, append
+from smart_app.store.chain import Tail
 from smart_app.store.engine import StoreRefused, down_code
 from smart_app.store.health import Health
 from smart_app.store.spool import Spool
@@ -57,6 +58,7 @@ class Writer:
         self._progress = threading.Condition()
         self._stopping = False
         self.broken = False
+        self.last: Tail | None = None
         self._busy_since = 0.0
         self._next_probe = self._next_housekeeping = 0.0
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -161,7 +163,7 @@ class Writer:
         self._busy_since = time.monotonic()
         try:
             with self._engine.begin() as connection:
-                append(connection, self._key, batch, again)
+                last = append(connection, self._key, batch, again)
         except IntegrityError:
             self.broken = True
             return False
@@ -170,7 +172,7 @@ class Writer:
             return False
         finally:
             self._busy_since = 0.0
-        self.broken = False
+        self.broken, self.last = False, last
         self._health.count("audit_taken_up" if again else "audit_written", len(batch))
         return True
 
