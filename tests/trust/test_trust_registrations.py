@@ -506,6 +506,6 @@ def test_t_21_a_link_is_followed_and_a_folder_or_pipe_refused(tmp_path: Path) ->
     link.symlink_to(real)
     assert read_config(link).sites[0].name == "a"
     os.mkfifo(tmp_path / "pipe")
-    for odd in (tmp_path, tmp_path / "pipe", tmp_path / "nowhere"):
-        with pytest.raises(ConfigError):
+    for odd, words in ((tmp_path, "read"), (tmp_path / "pipe", "plain file"), (tmp_path / "nowhere", "read")):
+        with pytest.raises(ConfigError, match=words):
             read_config(odd)
