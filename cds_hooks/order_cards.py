@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cds_hooks import card_lines as lines
-from cds_hooks.card_options import option_lines
+from cds_hooks.card_options import _folded as folded
 from cds_hooks.cards import MAX_CARDS, MAX_DETAIL, MAX_SUMMARY, Card
 from cds_hooks.facts_digest import facts_digest, findings_digest
 from cds_hooks.names import CardNames
@@ -74,7 +74,7 @@ def _card(
         "To settle it: a stain or flow panel on tissue of this relapse." if asks else "",
         *lines.unseen_lines(evaluation),
         *notes,
-        _alternatives(evaluation, findings, names),
+        _alternatives(evaluation, findings),
         _sources(findings),
         _not_checked(drafts),
     ]
@@ -142,10 +142,8 @@ def _labels(orders: list[DraftOrder]) -> str:
 
 
 def _results(assessment: Assessment, findings: Sequence[OrderFinding]) -> list[str]:
-    """What is reported of the antigens spoken of, with method and date."""
-    asked = {one.antigen for one in findings if one.antigen}
-    views = tuple(view for view in assessment.antigens if view.antigen.value in asked)
-    return lines.result_lines(replace(assessment, antigens=views)) if views else []
+    """What is reported of the antigens, with method and date, where a finding speaks of one."""
+    return lines.result_lines(assessment) if any(one.antigen for one in findings) else []
 
 
 def _relapse(assessment: Assessment) -> list[str]:
@@ -154,12 +152,12 @@ def _relapse(assessment: Assessment) -> list[str]:
     return [lines.confirmation_line(assessment)]
 
 
-def _alternatives(evaluation: Evaluation, findings: Sequence[OrderFinding], names: CardNames) -> str:
+def _alternatives(evaluation: Evaluation, findings: Sequence[OrderFinding]) -> str:
     """Options of the same evaluation that can be considered, without what was ordered; none is ranked (invariant 10)."""
     ordered = {option for one in findings for option in one.options}
-    left = tuple(m for m in evaluation.matches if m.route is Route.CONSIDER and m.option not in ordered)
+    left = [m for m in evaluation.matches if m.route is Route.CONSIDER and m.option not in ordered]
     if left:
-        return option_lines(replace(evaluation, matches=left), names)[0]
+        return f"Can be considered, not ranked: {folded(left)}."
     if evaluation.assessment.category is RelapseCategory.INSUFFICIENT_DATA:
         return "No options are named: the chart read so far gives no relapse category."
     return ""

@@ -133,7 +133,10 @@ def test_one_card_per_kind_and_never_more_than_three() -> None:
 def test_the_result_its_date_and_the_alternatives_stand_on_the_card() -> None:
     made = relapsed(stain("Negative"), stain("Positive", "CD20"))
     (card,) = cards(made, "Zynlonta")
-    assert "Reported on Lymph node, core biopsy, collected 20 Sep 2025: CD19 negative (IHC)." in card.detail
+    assert (
+        "Reported on Lymph node, core biopsy, collected 20 Sep 2025: CD19 negative (IHC), CD20 positive (IHC)."
+        in card.detail
+    )
     assert "Axi-cel infused 10 Jan 2025." in card.detail
     considered = {m.short_name for m in made.matches if m.route is Route.CONSIDER}
     (line,) = [row for row in card.detail.split("\n") if row.startswith("- Can be considered, not ranked")]
