@@ -11,14 +11,15 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from records import LATER, a_call, an_override
+from records import LATER, PATIENT, a_call, an_override
 
-from smart_app.store import Store, open_store
+from smart_app.store import Store, memory, open_store
 
 
 def main() -> None:
     """Does what the command line says."""
     work, url, folder, *more = sys.argv[1:]
+    memory.HOT = PATIENT
     store = open_store(url, key=bytes(range(32)), folder=Path(folder))
     print("open", flush=True)
     if work == "feedback":

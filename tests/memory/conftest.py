@@ -11,8 +11,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from postgresql import Server, why_not
+from records import PATIENT
 
-from smart_app.store import Store, open_store
+from smart_app.store import Store, memory, open_store
 
 KEY = bytes(range(32))
 DATABASES = ("sqlite", "postgresql")
@@ -50,8 +51,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def opened(url: str, tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """Opens the database of this test, as often as wanted, each time as another process would."""
+def opened(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Store]]:
+    """Opens the database of this test, as often as wanted, each time as another process would.
+
+    Its calls may take as long as a busy machine needs; the tests of outages keep the real times.
+    """
+    monkeypatch.setattr(memory, "HOT", PATIENT)
     with ExitStack() as stack:
 
         def one_more(**more: object) -> Store:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cds_hooks.memory import CallRecord, CardShown, FeedbackRow
+from smart_app.store.engine import HOT
 
+PATIENT = replace(HOT, wait_ms=10_000)
+"""The hot role for tests of anything but time."""
 NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 LATER = NOW + timedelta(days=3650)
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from sqlalchemy import text
 
-from smart_app.store import Store
+from smart_app.store import Store, open_store
+
+
+@pytest.fixture
+def store(url: str, tmp_path: Path) -> Iterator[Store]:
+    one = open_store(url, key=bytes(32), folder=tmp_path)
+    yield one
+    one.close()
 
 
 def setting(store: Store, kind: str, name: str) -> str:
@@ -23,9 +34,10 @@ def test_r04_feedback_waits_for_the_disk(store: Store, url: str) -> None:
     if url.startswith("sqlite"):
         assert setting(store, "sure", "synchronous") == "2"
         assert setting(store, "sure", "journal_mode") == "wal"
-        assert setting(store, "hot", "synchronous") == "1"
+        assert setting(store, "hot", "synchronous") == setting(store, "own", "synchronous") == "1"
     else:
         assert setting(store, "sure", "synchronous_commit") == "on"
+        assert setting(store, "own", "synchronous_commit") == "on"
         assert setting(store, "hot", "synchronous_commit") == "off"
 
 

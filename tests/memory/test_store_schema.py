@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -153,6 +154,24 @@ def test_h63_an_old_copy_marks_the_gap_and_shows_again_what_was_overridden(
     assert third.overridden(*who)
 
 
+def test_h63_an_old_copy_put_back_under_a_running_service_is_noticed_when_it_reconnects(
+    opened: Callable[..., Store], url: str, tmp_path: Path
+) -> None:
+    store = opened()
+    store.record_call(a_call())
+    assert store.flush()
+    copy = Copy(url, tmp_path)
+    for _ in range(5):
+        store.record_call(a_call(cards=()))
+    # the backup ended the connections, so these rows may have waited in the spool
+    wait_until(lambda: len(audit_of(url)) == 6)
+    copy.put_back()
+    wait_until(lambda: "restored" in [row.event for row in audit_of(url)], 15)
+    store.record_call(a_call(cards=()))
+    wait_until(lambda: [row.event for row in audit_of(url)] == ["call", "restored", "call"])
+    assert faults(url, store.anchor()) == set()
+
+
 class Copy:
     """A backup as IT would take it while the service runs, and its way back."""
 
@@ -180,13 +199,18 @@ class Copy:
             self._admin(f"ALTER DATABASE {name}_copy RENAME TO {name}")
 
     def _admin(self, statement: str) -> None:
-        import psycopg
-
+        """As often as it takes: the service connects again while the database must be nobody's."""
         url = self._url.replace(f"/{self._address.database}?", "/template1?")
+        query = b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
         with psycopg.connect(url, autocommit=True) as connection:
-            query = b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-            connection.execute(query, (self._address.database,))
-            connection.execute(statement.encode())
+            for _ in range(50):
+                connection.execute(query, (self._address.database,))
+                try:
+                    connection.execute(statement.encode())
+                except psycopg.errors.ObjectInUse:
+                    continue
+                return
+        raise AssertionError("the database never was nobody's")
 
 
 def test_moments_sort_as_text_and_come_back() -> None:
