@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-import threading
 from datetime import date
 
-from sandbox_ehr.serve import start
+from sandbox_ehr.serve import serve
 from sandbox_ehr.settings import CLIENT_IDS, SettingsFault, registration_toml
 
 
@@ -45,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(registration_toml(f"http://{options.host}:{options.port}", options.registration), end="")
         return 0
     try:
-        box = start(
+        serve(
             options.host,
             options.port,
             app_base=options.app,
@@ -59,12 +57,6 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, SettingsFault) as fault:
         print(f"sandbox EHR: {fault}", file=sys.stderr)
         return 2
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    print(f"sandbox ready {box.root}", flush=True)
-    stop.wait()
-    box.stop()
     return 0
 
 

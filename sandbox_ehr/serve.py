@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 from datetime import date
 from types import TracebackType
@@ -39,10 +40,6 @@ class Box:
         """An access token for a chart, for trying the FHIR address by hand."""
         asked = scopes or tuple(f"patient/{kind}.rs" for kind in _EVERY_TYPE)
         return str(self.app.extensions["sandbox"]["tokens"].give("by-hand", asked, patient, 3600).value)
-
-    def wait(self) -> None:
-        """Waits until the box is stopped."""
-        self._thread.join()
 
     def stop(self) -> None:
         """Stops serving and frees the port."""
@@ -104,6 +101,18 @@ def start(
     )
     door.app = create_app(settings)
     return Box(server, door.app, settings)
+
+
+def serve(host: str = "127.0.0.1", port: int = 0, **more: Any) -> None:
+    """Serves a box until SIGINT or SIGTERM, after one line `sandbox ready URL` on standard output; takes what
+    `start` takes."""
+    box = start(host, port, **more)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    print(f"sandbox ready {box.root}", flush=True)
+    stop.wait()
+    box.stop()
 
 
 class _Door:
