@@ -18,7 +18,7 @@ from smart_app.launch.token_answer import read_tokens
 from smart_app.launch.vault import Opened, Vault
 
 CLAIM_S = 15.0
-EARLY_S = 20.0
+EARLY_S = 3.0
 _WAIT_S = 0.05
 _SPENT = frozenset({"invalid_grant"})
 

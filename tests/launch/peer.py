@@ -147,7 +147,8 @@ class Peer:
         app.add_url_rule("/fhir/<path:path>", view_func=self._fhir, methods=["GET", "POST"])
 
     def _frame(self) -> str:
-        return f'<!doctype html><title>EHR</title><link rel="icon" href="data:,"><iframe src="{request.args["src"]}" width="800" height="600"></iframe>'
+        frame = f'<iframe src="{request.args["src"]}" width="800" height="600"></iframe>'
+        return f'<!doctype html><title>EHR</title><link rel="icon" href="data:,">{frame}'
 
     def _discovery(self) -> Any:
         if "json" not in request.headers.get("accept", ""):

@@ -1,4 +1,4 @@
-"""The launch in a real browser: in a cross-site frame with third-party cookies blocked, outside, with and without script."""
+"""The launch in a real browser: in a cross-site frame with third-party cookies blocked, and outside; with no script."""
 
 from __future__ import annotations
 
