@@ -23,6 +23,7 @@ _HEAD_VALUE = 60
 _VALUE = 240
 _ORDERS_SHOWN = 4
 _SOURCES_SHOWN = 3
+_TO_SETTLE = "To settle it: a stain or flow panel on tumour tissue taken after CAR T and after the last drug against it."
 _MORE = "- More stands in the full evaluation."
 _PROBLEMS = {
     "other-patient": "names another patient",
@@ -71,7 +72,7 @@ def _card(
     lead.append(lines.infusion_line(assessment.anchor, names))
     items = [
         *(f"{_said(one, one.sentence, _VALUE, 0)} Rule {one.basis}." for one in findings),
-        "To settle it: a stain or flow panel on tissue of this relapse." if asks else "",
+        _TO_SETTLE if asks else "",
         *lines.unseen_lines(evaluation),
         *notes,
         _alternatives(evaluation, findings),

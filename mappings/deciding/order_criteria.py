@@ -44,7 +44,7 @@ def _antigen_state(case: Case, condition: OrderCondition, ordered: Concept) -> F
 
 def _standing_of(case: Case, view: AntigenView) -> tuple[str, str]:
     if view.antigen is Antigen.CD19 and case.target_open and view.state is not AntigenState.NEGATIVE:
-        shown_here = f" ({view.because})" if view.results else ""
+        shown_here = f"; reported: {view.because}" if view.results else ""
         return "unknown", f"{_TARGET_OPEN}{shown_here}"
     if view.state is not AntigenState.UNKNOWN:
         return view.state.value, view.because

@@ -84,7 +84,7 @@ STATES = {
     "cd19 low": "Loncastuximab: target CD19 reported low or partial",
     "cd19 stale, before CAR T": "Loncastuximab: target CD19 not known now",
     "cd19 discordant": "Loncastuximab: target CD19 not known",
-    "cd19 unknown": "Loncastuximab: target CD19 not known on this relapse",
+    "cd19 unknown": "Loncastuximab: target CD19 not known",
     "cd22 negative": "Inotuzumab: target CD22 reported negative",
     "pd-1 after allo": "Pembrolizumab: earlier allogeneic transplant",
     "pd-1 before allo": "Pembrolizumab: stem cell transplant planned",
@@ -126,7 +126,7 @@ def test_one_card_per_kind_and_never_more_than_three() -> None:
     assert [card.indicator for card in found] == ["warning", "warning", "info"]
     assert found[0].summary == (
         "Loncastuximab and 1 more: target CD19 reported negative, 20 Sep 2025. "
-        "Glofitamab: target CD20 not known on this relapse."
+        "Glofitamab: target CD20 not known. Inotuzumab: target CD22 not known."
     )
 
 
@@ -282,6 +282,13 @@ def test_the_b_all_card_names_its_own_alternatives() -> None:
     assert card.summary == "Inotuzumab: target CD22 reported negative, 20 Sep 2025."
     assert card.indicator == "warning"
     assert "Can be considered" in card.detail
+
+
+def test_a_card_without_relapse_speaks_of_none() -> None:
+    """An order in remission is checked, and nothing on its card says or implies that there is a relapse."""
+    (card,) = cards(judge(condition(clinical="remission"), procedure()), "Zynlonta")
+    assert card.summary == "Loncastuximab: target CD19 not known."
+    assert "relapse" not in f"{card.summary} {card.detail}".lower().replace("mechanism of relapse", "")
 
 
 def test_no_findings_no_cards() -> None:
