@@ -57,7 +57,7 @@ DATABASE_EVENTS = DATABASE_STATES | _set(
 )
 JWKS_STATES = _set("fresh cached jwks_stale jwks_unreachable jwks_bad")
 DISTRUST = _set(
-    "no_token not_bearer token_too_long token_form algorithm typ header_member kid jku signature "
+    "no_sites no_token not_bearer token_too_long token_form algorithm typ header_member kid jku signature "
     "unknown_site jku_not_listed unknown_key jwks_unreachable jwks_bad audience expired issued_in_future "
     "not_yet_valid lifetime replay replay_unknown replay_table_full "
     "claim_iss claim_aud claim_jti claim_exp claim_iat claim_nbf claim_sub claim_tenant"
