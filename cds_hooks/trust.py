@@ -44,12 +44,16 @@ class NotTrusted(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The trusted caller of one call: its site, and issuer, tenant and subject of its token ('' if not given)."""
+    """The trusted caller of one call: its site, and issuer, tenant and subject of its token ('' if not given).
+
+    `issued` is when its clock says the token was made, in seconds since 1970.
+    """
 
     site: Site
     issuer: str
     tenant: str
     subject: str
+    issued: float = 0.0
 
 
 class Gate:
@@ -91,7 +95,7 @@ class Gate:
         expires = _check_times(token.claims, self._clock(), leeway)
         subject = _subject(token.claims)
         self._check_first_use(site, issuer, _token_id(token.claims), expires + leeway)
-        return Caller(site, issuer, tenant, subject)
+        return Caller(site, issuer, tenant, subject, _time(token.claims, "iat"))
 
     def _check_signature(self, token: SignedToken, site: Site) -> None:
         try:

@@ -15,11 +15,12 @@ from cds_hooks.listing import SERVICE_HOOKS, discovery
 from cds_hooks.memory import FeedbackRow, Memory, StoreDown
 from cds_hooks.outcome import Refusal
 from cds_hooks.service import Answer, HookCall, HookService
+from cds_hooks.trust import NotTrusted
 from mappings.reading.guard import MAX_BYTES
 
 if TYPE_CHECKING:
     from cds_hooks.trust import Caller, Gate
-    from ehr.site import Config, Site
+    from ehr.site import Config
 
 _PIECE = 1 << 20
 _SAVE_AGAIN_SECONDS = 5
@@ -29,12 +30,15 @@ REQUEST_ID_KEY = "postcart.request_id"
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Who may come in. Without `gate` (and with `opened`) everybody on loopback; `limit` holds a site to its rate."""
+    """Who may come in: callers the `gate` trusts, and with `opened` those on loopback without a token.
+
+    `limit` holds a caller's site to its rate.
+    """
 
     config: Callable[[], Config]
     gate: Gate | None
     opened: bool
-    limit: Callable[[Site], None] = lambda site: None
+    limit: Callable[[Caller], None] = lambda caller: None
 
     def admit(self, *paths: str) -> Caller | None:
         """The caller of the request at hand; raises `Refusal` 401 for anyone not trusted, 429 beyond its rate.
@@ -42,11 +46,13 @@ class Door:
         `paths` are the addresses a token may be meant for, below the public address.
         """
         header = request.headers.get("Authorization")
-        if self.gate is None or (self.opened and header is None):
+        if self.opened and (self.gate is None or header is None):
             return None
+        if self.gate is None:
+            raise NotTrusted("no_sites")
         base = self.config().public_url.rstrip("/")
         caller = self.gate.admit(header, tuple(base + path for path in paths))
-        self.limit(caller.site)
+        self.limit(caller)
         return caller
 
     def body(self) -> bytes:

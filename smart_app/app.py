@@ -26,11 +26,12 @@ from smart_app.status_pages import status_pages
 
 if TYPE_CHECKING:
     from cds_hooks.advice import Evaluator
-    from ehr.site import Site
+    from cds_hooks.trust import Caller
 
 _HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 _SITE_SHARE = 3 / 4
 _FREE_THREADS = 4
+_OLD_TOKEN_SECONDS = 120
 
 
 def create_app(
@@ -43,8 +44,9 @@ def create_app(
     """
     check_settings(settings)
     knowledge = load_knowledge()
-    parts = assemble(settings, knowledge, evaluate)
-    running = run_parts(parts, collect)
+    metrics = Metrics()
+    parts = assemble(settings, knowledge, metrics, evaluate)
+    running = run_parts(parts, metrics, collect)
     app = Flask("postcart", static_folder=None)
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -92,7 +94,10 @@ def _hooks(app: Flask, running: Running, threads: int) -> None:
     )
     shares = SiteShares(max(1, int(threads * _SITE_SHARE)))
 
-    def limit(site: Site) -> None:
+    def limit(caller: Caller) -> None:
+        site = caller.site
+        if caller.issued > time.time() - _OLD_TOKEN_SECONDS:  # an older one may only have been made ahead
+            running.clock.sample(site.name, caller.issued)
         running.rates.check(site.name)
         if len(parts.config.sites) == 1:
             return

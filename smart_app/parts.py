@@ -29,6 +29,7 @@ from mappings.reading.decode import Decoded
 from smart_app.launch.parts import LaunchParts, Note
 from smart_app.launch.seal import Sealer, load_sealer
 from smart_app.log import write_log
+from smart_app.operations.metrics import Metrics
 from smart_app.selftest import evaluator_of
 from smart_app.settings import Settings, SettingsError
 from smart_app.store import Store, StoreRefused, keyed_hash, load_or_make_key, open_store
@@ -151,8 +152,13 @@ def read_sites(settings: Settings) -> Config:
     return config
 
 
-def assemble(settings: Settings, knowledge: Knowledge, evaluate: Evaluator | None = None) -> Parts:
-    """Opens what a process needs; raises `SettingsError` for what would be unsafe to run with."""
+def assemble(
+    settings: Settings, knowledge: Knowledge, metrics: Metrics, evaluate: Evaluator | None = None
+) -> Parts:
+    """Opens what a process needs; raises `SettingsError` for what would be unsafe to run with.
+
+    `metrics` hears where keys came from and when a caller was let in without the store.
+    """
     config = read_sites(settings)
     if not settings.config and not settings.state_dir:
         settings = replace(settings, state_dir=_passing_folder())
@@ -174,7 +180,15 @@ def assemble(settings: Settings, knowledge: Knowledge, evaluate: Evaluator | Non
     path = Path(settings.config) if settings.config else None
     registry = Registry(config, path)
     transport = Transport()
-    keys = KeyCache(transport)
+    keys = KeyCache(
+        transport, note=lambda site, state: metrics.count("postcart_jwks_total", site, state=state)
+    )
+    gate = Gate(
+        registry,
+        keys,
+        store,
+        note=lambda site, code: metrics.count("postcart_database_events_total", event=code),
+    )
     return Parts(
         settings=settings,
         registry=registry,
@@ -183,7 +197,7 @@ def assemble(settings: Settings, knowledge: Knowledge, evaluate: Evaluator | Non
         keys=keys,
         link=FhirLink(transport),
         store=store,
-        gate=Gate(registry, keys, store) if config.sites else None,
+        gate=gate if config.sites else None,
         own_keys=KeyFolder(key_dir, lambda: datetime.now(UTC)),
         sealer=load_sealer(key_dir),
         secret=secret,

@@ -99,13 +99,13 @@ class Nodes:
             stop.wait(_SAY_EVERY)
 
 
-def run_parts(parts: Parts, collect: bool) -> Running:
+def run_parts(parts: Parts, metrics: Metrics, collect: bool) -> Running:
     """Self-test and everything that watches, for the parts of a process."""
     knowledge = parts.judges.knowledge
     failed = run_selftest(parts.judges.of(None).evaluate)
     for case in failed:
         write_log("selftest-failed", level="error", case=case)
-    metrics, clock, drain, nodes = Metrics(), ClockWatch(), Drain(DrainBoard.opened()), Nodes(parts)
+    clock, drain, nodes = ClockWatch(), Drain(DrainBoard.opened()), Nodes(parts)
     notices = notices_for(parts.settings.state / _NOTICES, _version(), knowledge.version)
     probes = {
         "knowledge": knowledge_part(
