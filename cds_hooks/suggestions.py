@@ -59,11 +59,14 @@ def suggestions_for(
     intent: str = "order",
     encounter_id: str | None = None,
     existing: Iterable[DraftOrder] = (),
+    call: str = "",
 ) -> list[dict[str, Any]]:
     """The suggestions of a card, empty where nothing is open or a matching order is there already (H-49).
 
     `existing` are drafts and open orders of the chart. `intent` is `order` or `proposal` (site setting); another value
     is a `ValueError`. A patient id that FHIR does not allow gives none. Every resource has passed the R4B model.
+    The uuid rests on the facts alone, or with `call` (the hook instance) on both: then a call repeated keeps it and
+    no other call has it.
     """
     if intent not in _INTENTS:
         raise ValueError("intent must be order or proposal")
@@ -73,7 +76,7 @@ def suggestions_for(
     if test is None or any(_covers(order, test, evaluation) for order in existing):
         return []
     resource = _service_request(test, evaluation, patient_id, intent, encounter_id)
-    basis = f"{facts_digest(evaluation)}|{patient_id}|{test.kind}|{intent}"
+    basis = f"{facts_digest(evaluation)}|{patient_id}|{test.kind}|{intent}|{call}"
     return [
         {
             "label": test.label,

@@ -174,6 +174,13 @@ def test_the_same_advice_has_the_same_uuid_and_no_other_has_it() -> None:
     assert len({first[0]["uuid"], *others}) == 5
 
 
+def test_with_a_call_the_uuid_is_of_that_call() -> None:
+    """H-49: the basis stays the facts; a repeated call keeps its uuid, another call has its own."""
+    one, again, other = (made(relapsed(), call=name)[0]["uuid"] for name in ("a", "a", "b"))
+    assert one == again != other
+    assert made(relapsed(stain("Negative")), call="a")[0]["uuid"] != one
+
+
 def accepted(found: list[dict[str, Any]], status: str = "draft") -> tuple[DraftOrder, ...]:
     return drafts({**resource(found), "id": "accepted", "status": status})
 
