@@ -40,14 +40,16 @@ _numbers = iter(range(1_000_000))
 
 
 @pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database of each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/postcart.db"
+        yield f"sqlite:///{tmp_path}/postcart.db"
+        return
     server: Server = request.getfixturevalue("server")
     name = f"t{next(_numbers)}"
     server.sql(f"CREATE DATABASE {name}")
-    return server.url(name)
+    yield server.url(name)
+    server.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture
