@@ -50,6 +50,8 @@ class Chart:
     read_at: datetime | None = None
     fault: str = ""
     accepted: bool = False
+    cut: bool = False
+    round: int = 0
 
     @property
     def ready(self) -> bool:

@@ -53,9 +53,14 @@ class Desk:
     def chart(self, opened: Opened) -> Chart:
         """The workspace's chart; reading begins here where this worker does not hold it yet."""
         there = self._parts.charts.get(opened.name)
-        if there is not None and there.patient == opened.session.patient:
-            return there
-        return self.read(opened, ())
+        if there is None or there.patient != opened.session.patient:
+            return self.read(opened, ())
+        if there.ready and there.round != opened.session.round:
+            # another worker was told to read again
+            return self.read(opened, () if there.fault else there.retriable)
+        if opened.session.went_on and not there.accepted:
+            self._parts.charts.change(opened.name, lambda chart: replace(chart, accepted=True, cut=True))
+        return self._parts.charts.get(opened.name) or there
 
     def ready_chart(self, opened: Opened) -> tuple[Chart, Evaluation]:
         """The chart with its evaluation; raises `LaunchFault` (`not-ready`) while it is being read."""
@@ -83,19 +88,24 @@ class Desk:
             steps=steps,
             fetched=kept,
             began=self._parts.clock().timestamp(),
+            accepted=opened.session.went_on,
+            round=opened.session.round,
         )
+        request_id = self._parts.request_id()
         return self._parts.charts.begin(
             opened.name,
             chart,
-            lambda: self._work(opened, queries, kept),
+            lambda: self._work(opened, queries, kept, request_id),
             idle_s=opened.site.idle_minutes * 60.0,
         )
 
-    def _work(self, opened: Opened, queries: tuple[Query, ...], kept: Mapping[str, Fetched]) -> None:
+    def _work(
+        self, opened: Opened, queries: tuple[Query, ...], kept: Mapping[str, Fetched], request_id: str
+    ) -> None:
         """The background job. Whatever goes wrong ends in a screen, never in a page that waits for ever."""
         fault = "unforeseen"
         try:
-            self._read_and_judge(opened, queries, kept)
+            self._read_and_judge(opened, queries, kept, request_id)
             fault = ""
         except LaunchFault as known:
             fault = known.code
@@ -109,16 +119,16 @@ class Desk:
                 self._parts.note("chart-read-failed", code=fault)
 
     def _read_and_judge(
-        self, opened: Opened, queries: tuple[Query, ...], kept: Mapping[str, Fetched]
+        self, opened: Opened, queries: tuple[Query, ...], kept: Mapping[str, Fetched], request_id: str
     ) -> None:
         scopes = opened.session.scopes
         deadline = Deadline.after(self._parts.read_wait_s)
         asked, withheld = allowed(queries, scopes)
         for one in withheld.values():
             self._tell(opened.name, one)
-        found = {**kept, **withheld, **self._fetch(opened, asked, deadline)}
+        found = {**kept, **withheld, **self._fetch(opened, asked, deadline, request_id)}
         referred, hidden = allowed(referred_queries(found), scopes)
-        found = {**found, **hidden, **self._fetch(opened, referred, deadline)}
+        found = {**found, **hidden, **self._fetch(opened, referred, deadline, request_id)}
         found = narrowed(found, scopes)
         self._check_patient(found, opened.session.patient)
         moment = self._parts.moment()
@@ -143,10 +153,11 @@ class Desk:
             ),
         )
 
-    def _fetch(self, opened: Opened, queries: tuple[Query, ...], deadline: Deadline) -> dict[str, Fetched]:
+    def _fetch(
+        self, opened: Opened, queries: tuple[Query, ...], deadline: Deadline, request_id: str
+    ) -> dict[str, Fetched]:
         """Reads the queries side by side; ends early where the user goes on without or closes the page."""
         charts = self._parts.charts
-        request_id = self._parts.request_id()
         under_way = {charts.queries.submit(self._ask, opened, q, deadline, request_id): q for q in queries}
         found: dict[str, Fetched] = {}
         while under_way:
@@ -158,7 +169,7 @@ class Desk:
             chart = charts.get(opened.name)
             if chart is None:
                 raise LaunchFault("not-found", "closed")
-            if chart.accepted:
+            if chart.cut:
                 break
         for future, query in under_way.items():
             future.cancel()
@@ -227,12 +238,17 @@ class Desk:
 
     def retry(self, opened: Opened) -> None:
         """Asks again only for what failed; for the whole chart where nothing did."""
+        session = self._vault.change(
+            opened.name, lambda kept: replace(kept, round=opened.session.round + 1, went_on=False)
+        )
         there = self._parts.charts.get(opened.name)
-        self.read(opened, there.retriable if there is not None and there.ready and not there.fault else ())
+        failed = there.retriable if there is not None and there.ready and not there.fault else ()
+        self.read(replace(opened, session=session), failed)
 
     def go_on(self, opened: Opened) -> None:
         """Shows what was read so far, what is missing marked; cuts reading short where it goes on."""
-        self._parts.charts.change(opened.name, lambda chart: replace(chart, accepted=True))
+        self._vault.change(opened.name, lambda kept: replace(kept, went_on=True))
+        self._parts.charts.change(opened.name, lambda chart: replace(chart, accepted=True, cut=True))
 
     def feedback(self, opened: Opened, *, reason: str, display: str) -> None:
         """Stores coded feedback on what the page says; raises `StoreDown`. No record and no patient is named."""

@@ -177,7 +177,7 @@ def _headers_and_faults(routes: Blueprint, parts: LaunchParts) -> None:
 
     @routes.errorhandler(LaunchFault)
     def stopped(fault: LaunchFault) -> Response:
-        parts.note("launch-stopped", code=fault.code, why=fault.detail, request=request_id())
+        parts.note("launch-stopped", code=fault.code, why=fault.detail)
         response = fault_page(fault, request_id())
         if fault.code in ("not-found", "ended", "wrong-patient"):
             response.headers["Clear-Site-Data"] = '"cache"'
@@ -194,7 +194,7 @@ def _headers_and_faults(routes: Blueprint, parts: LaunchParts) -> None:
     @routes.errorhandler(Exception)
     def unforeseen(fault: Exception) -> Response:
         # the type's name is ours or a library's; the message may hold chart text or a code and stays unsaid
-        parts.note("fault", code="unforeseen", error=type(fault).__name__, request=request_id())
+        parts.note("fault", code="unforeseen", error=type(fault).__name__)
         return fault_page(LaunchFault("unforeseen"), request_id())
 
 

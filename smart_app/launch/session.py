@@ -44,7 +44,8 @@ class Tokens:
 class Session:
     """One workspace: whose chart, by whose word, with which rights. `claimed_until` holds the refresh lock.
 
-    `ended` stays behind, without tokens, where the EHR ended the session, so that the page can say so.
+    `ended` stays behind, without tokens, where the EHR ended the session, so that the page can say so. `round` counts how
+    often the chart was asked for again and `went_on` that the user takes it with its gaps, for all workers alike.
     """
 
     site: str
@@ -64,6 +65,8 @@ class Session:
     warnings: tuple[str, ...] = ()
     claimed_until: float = 0.0
     ended: bool = False
+    round: int = 0
+    went_on: bool = False
     stated: tuple[Mapping[str, Any], ...] = ()
     stated_at: float = 0.0
 

@@ -321,3 +321,43 @@ def test_json_is_json(serve: Serve) -> None:
     with Peer(chart_of("pt1")) as ehr:
         _, browser, workspace = launched(serve, ehr)
         assert next(iter(json.loads(browser.get(f"{workspace}/evaluation.json").text))) == "stated_by_user"
+
+
+def test_two_workers_agree_on_retry_and_on_going_on(serve: Serve) -> None:
+    """What the user chose at one worker holds at another that has its own copy of the chart."""
+    from dataclasses import replace
+
+    from smart_app.launch.charts import Charts
+    from smart_app.launch.desk import Desk
+    from smart_app.launch.opening import Opening
+    from smart_app.launch.trail import Trails
+    from smart_app.launch.vault import Vault
+
+    with Peer(chart_of("pt1")) as ehr:
+        ehr.fail["Observation"] = 500
+        app, browser, workspace = launched(serve, ehr)
+        parts = replace(app.parts, charts=Charts())
+        vault = Vault(parts.workspaces, parts.sealer, lambda: parts.registry.config, parts.clock)
+        other = Desk(parts, vault, Opening(parts, vault, Trails(parts.clock)))
+        name = workspace.rsplit("/", 1)[1]
+
+        def at_other() -> Any:
+            for _ in range(400):
+                chart = other.chart(vault.peek(name))
+                if chart.ready:
+                    return chart
+                __import__("time").sleep(0.02)
+            raise AssertionError
+
+        assert at_other().stopped
+        token = csrf_of(browser.get(workspace).text)
+        browser.post(f"{workspace}/stop", {"csrf": token})
+        assert not at_other().stopped
+        parts.charts.drop(name)
+        assert at_other().fetched["conditions"].state.value == "complete"
+        ehr.fail.clear()
+        browser.post(f"{workspace}/retry", {"csrf": token})
+        chart = at_other()
+        assert chart.fetched["observations"].state.value == "complete"
+        assert chart.evaluation.assessment.category.value == "cd19-negative"
+        parts.charts.close()
