@@ -133,9 +133,7 @@ class Desk:
         self._check_patient(found, opened.session.patient)
         moment = self._parts.moment()
         decoded = charts_from(found, fhir_base=opened.site.fhir_base)
-        evaluation = self._parts.evaluate(
-            decoded, opened.session.patient, moment, self._parts.regions_of(opened.site)
-        )
+        evaluation = self._parts.judged(opened.site, decoded, opened.session.patient, moment)
         steps = {
             one.query.key: done_step(one)
             for one in found.values()

@@ -56,6 +56,18 @@ class FeedbackMemory(Protocol):
         """Stores the rows, durable before it returns."""
 
 
+class Judging(Protocol):
+    """What one site's charts are judged with: the knowledge with the site's overlay, and the evaluation by it."""
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """The knowledge."""
+
+    @property
+    def evaluate(self) -> Callable[[Decoded, str, datetime], Evaluation]:
+        """The evaluation of a chart for a patient at a moment."""
+
+
 class Note(Protocol):
     """Writes a log line; the fields are closed labels, never a code, token, address query or patient."""
 
@@ -70,6 +82,8 @@ def _silent(event: str, **fields: object) -> None:
 @dataclass(frozen=True, slots=True)
 class LaunchParts:
     """The parts. `evaluate(decoded, patient_id, as_of, regions)` is the one evaluation of all faces.
+
+    `judging`, where given, stands in for `evaluate` and `knowledge` with those of each site (overlays).
 
     `as_of` fixes the moment of judgement, None takes the clock. `context_key` signs a card's `appContext`.
     `public_url` is this service's own address without a slash at its end; the redirect address hangs on it.
@@ -94,6 +108,7 @@ class LaunchParts:
     charts: Charts = field(default_factory=Charts)
     request_id: Callable[[], str] = lambda: ""
     read_wait_s: float = 60.0
+    judging: Callable[[Site], Judging] | None = None
 
     @property
     def redirect_uri(self) -> str:
@@ -103,6 +118,16 @@ class LaunchParts:
     def moment(self) -> datetime:
         """The moment of judgement of a chart read now."""
         return self.as_of if self.as_of is not None else self.clock()
+
+    def judged(self, site: Site, chart: Decoded, patient: str, moment: datetime) -> Evaluation:
+        """The evaluation of a chart at a site, by the same knowledge as the site's cards."""
+        if self.judging is not None:
+            return self.judging(site).evaluate(chart, patient, moment)
+        return self.evaluate(chart, patient, moment, self.regions_of(site))
+
+    def knowledge_of(self, site: Site) -> Knowledge:
+        """The knowledge a site's charts are judged by."""
+        return self.judging(site).knowledge if self.judging is not None else self.knowledge
 
     def regions_of(self, site: Site) -> tuple[str, ...]:
         """Whose labels are shown at a site."""

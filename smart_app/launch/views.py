@@ -52,7 +52,7 @@ def page_view(
         shown = evaluate_with(
             evaluation.facts,
             [one.statement for one in statements],
-            parts.knowledge,
+            parts.knowledge_of(opened.site),
             chart.read_at or parts.moment(),
             parts.regions_of(opened.site),
         )
@@ -61,7 +61,7 @@ def page_view(
         told.append("A statement no longer fits the chart as read now and was taken out.")
     return PageView(
         evaluation=shown,
-        knowledge=parts.knowledge,
+        knowledge=parts.knowledge_of(opened.site),
         base=f"/w/{opened.name}",
         csrf=csrf_token(secret),
         read_at=chart.read_at or parts.moment(),
@@ -105,7 +105,7 @@ def _statements(parts: LaunchParts, opened: Opened, evaluation: Evaluation) -> t
     dropped = 0
     for form in stated_now(opened.session, parts.clock().timestamp()):
         try:
-            read = read_statements(form, evaluation, parts.knowledge)
+            read = read_statements(form, evaluation, parts.knowledge_of(opened.site))
         except StatementFault:
             dropped += 1
             continue

@@ -201,7 +201,7 @@ def _action_routes(entered: Callable[..., Callable[..., None]], parts: LaunchPar
         if any(len(value) > _LONGEST_FIELD or "\0" in value for value in form.values()):
             raise LaunchFault("bad-form", "length")
         try:
-            read_statements(form, evaluation, parts.knowledge)
+            read_statements(form, evaluation, parts.knowledge_of(opened.site))
         except StatementFault as fault:
             view = page_view(
                 parts,
