@@ -32,6 +32,8 @@ from mappings.facts import (
     SpecimenKind,
 )
 from mappings.loading import Knowledge
+from mappings.reading.decode import Decoded
+from mappings.reading.facts_of import ChartReader
 
 STATED = "stated by the user"
 _PREFIX = "stated/"
@@ -130,6 +132,18 @@ def evaluate_with(
     stated = [result for result in laid.antigens if is_stated(result.source)]
     assessment = _marked(assess(laid, knowledge, moment), stated)
     return decide(laid, assessment, knowledge, moment, tuple(regions))
+
+
+def whole_facts(decoded: Decoded, knowledge: Knowledge, *, patient_id: str, as_of: datetime) -> Facts:
+    """The facts of a chart with the values that options ask about, whatever its category is.
+
+    An evaluation without options has not read those values; a statement may bring options up, and a value that is
+    in the chart must then not look like one that was not found.
+    """
+    moment = _moment(as_of)
+    reader = ChartReader.of(knowledge)
+    facts, chart = reader.read(decoded, patient_id, moment)
+    return reader.read_safety(chart, facts, moment)
 
 
 def _moment(as_of: datetime) -> ClinicalDate:

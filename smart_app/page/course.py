@@ -265,7 +265,8 @@ def _mark(entry: TimelineEntry, at: date) -> Mark | None:
         glyph = "" if entry.lane == "therapy" else "transplant"
         return Mark(at, _until(entry), entry.lane, glyph, words.short(entry.label, 30), stated=stated)
     if entry.lane == "biopsy":
-        return Mark(at, None, "biopsy", "biopsy", words.short(entry.label, 30), stated=stated)
+        site = entry.label.replace(f", {STATED}", "")
+        return Mark(at, None, "biopsy", "biopsy", words.short(site, 30), stated=stated)
     if entry.lane == "monitoring":
         found = _NUMBER.match(entry.detail)
         number = float(found.group(2).replace(",", ".")) if found else None

@@ -99,15 +99,20 @@ def studies_of(evidence_ids: tuple[str, ...], option: str, knowledge: Knowledge)
 
 def lead_of(studies: tuple[Study, ...]) -> tuple[str, str]:
     """The closed row's words: the first study after CAR T of this very option, else what there is instead."""
-    own = [study for study in studies if not study.background]
-    first = next((one for one in own if one.after_car_t and _leading((*one.figures, *one.others))), None)
+    first = lead_study(studies)
     if first is None:
+        own = sum(1 for study in studies if not study.background)
         if own:
-            return "", f"No figures after CAR T; {words.counted(len(own), 'other study', 'other studies')}"
+            return "", f"No figures after CAR T; {words.counted(own, 'other study', 'other studies')}"
         return "", "Background figures only" if studies else "No figures found"
     figures = _leading(first.figures)[:2] or _leading(first.others)[:1]
-    said = ", ".join(_lead_figure(figure) for figure in figures)
-    return said, f"{first.n}, {first.design}, {first.cite}"
+    return ", ".join(_lead_figure(figure) for figure in figures), f"{first.n}, {first.design}, {first.cite}"
+
+
+def lead_study(studies: tuple[Study, ...]) -> Study | None:
+    """The first study after CAR T of this very option with a figure of everybody in it."""
+    own = (study for study in studies if not study.background and study.after_car_t)
+    return next((study for study in own if _leading((*study.figures, *study.others))), None)
 
 
 def _leading(figures: tuple[Figure, ...]) -> list[Figure]:

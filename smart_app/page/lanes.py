@@ -112,7 +112,8 @@ def _label(
     for row, x, base, anchor in _spots(mark, at, y, half, antigen):
         left = x if anchor == "start" else x - width if anchor == "end" else x - width / 2
         right = left + width
-        if left < low or right > high or any(left < b and right > a for a, b in taken[row]):
+        cramped = row == "below" and plate.lane < 40 and mark.glyph != ""
+        if cramped or left < low or right > high or any(left < b and right > a for a, b in taken[row]):
             continue
         taken[row].append((left - 4, right + 4))
         out.append(Shape("text", cls, x, base, text=text, anchor=anchor))

@@ -44,7 +44,7 @@ class Plate:
 WIDE = Plate("wide", 900, 112, 226, 48, 32)
 MID = Plate("mid", 690, 106, 150, 48, 32)
 SMALL = Plate("small", 328, 4, 0, 58, 30, names_inside=True)
-PRINT = Plate("print", 900, 112, 226, 38, 24)
+PRINT = Plate("print", 720, 104, 150, 31, 19)
 
 
 @dataclass(slots=True)

@@ -122,7 +122,7 @@ def render_progress(
 
 
 def _progress(base: str, queries: Sequence[QueryRow], csrf: str) -> dict[str, object]:
-    done = sum(1 for row in queries if row.state in (QueryState.DONE, QueryState.FAILED))
+    done = sum(1 for row in queries if row.state is QueryState.DONE)
     return {"base": base, "queries": tuple(queries), "done": done, "csrf": csrf}
 
 
@@ -150,6 +150,7 @@ def render_read_fault(
         base=base,
         failed=tuple(failed),
         read=tuple(r for r in queries if r not in failed),
+        done=sum(1 for row in queries if row.state is QueryState.DONE),
         names=words.joined([row.name for row in failed]) or "The chart",
         csrf=csrf,
         request_id=request_id,

@@ -15,6 +15,7 @@ from mappings.evaluation import Evaluation, OptionMatch, Route
 from mappings.stated import STATED
 from smart_app.page import words
 from smart_app.page.answer import day_lead, head_of, lede, shows_antigens
+from smart_app.page.evidence import lead_study
 from smart_app.page.identity import identity_of
 from smart_app.page.options import ROUTES, OptionRow, Options
 from smart_app.page.view import PageView
@@ -132,6 +133,7 @@ _BRIEF = {
     "absolute-lymphocyte-count": "ALC",
     "alt": "ALT",
     "anc": "ANC",
+    "antigen-status": "CD19, CD20, CD22",
     "bcr-abl1-status": "BCR::ABL1",
     "bilirubin": "bilirubin",
     "cd19-status": "CD19",
@@ -200,7 +202,7 @@ def build_sheet(view: PageView, options: Options) -> Sheet:
         for step in assessment.trail
         if step.outcome.value == "HOLDS" and step.criterion != "cd19-on-relapse"
     ]
-    why = " ".join(words.ended(words.upper_first(words.short(step.because, 230))) for step in steps)
+    why = " ".join(words.ended(words.upper_first(words.short(step.because, 330))) for step in steps)
     region = view.evaluation.regions[0] if view.evaluation.regions else ""
     groups = [
         _sheet_group(group.id, group.title, group.rows, region) for group in options.groups if group.rows
@@ -244,16 +246,24 @@ def _sheet_group(route: str, title: str, rows: tuple[OptionRow, ...], region: st
     return SheetGroup(heading, tuple(_sheet_row(row, region) for row in rows), "")
 
 
+def _sheet_figure(row: OptionRow) -> str:
+    study = lead_study(row.studies)
+    if study is None:
+        return row.lead_note
+    design = study.design.split(",")[0].split(" (")[0]
+    return f"{row.lead}; {study.n.replace(' = ', ' ')}, {design}, {study.cite}"
+
+
 def _sheet_row(row: OptionRow, region: str) -> SheetRow:
     line = next((one for one in row.status if one.region == region), None)
     missing = [_BRIEF.get(check.fact, check.label) for check in row.checks if check.kind == "missing"]
-    more = f" +{len(missing) - 3}" if len(missing) > 3 else ""
+    more = f" +{len(missing) - 2}" if len(missing) > 2 else ""
     return SheetRow(
         label=row.label,
         boxed=bool(row.boxed),
         given=bool(row.given),
         target=", ".join(target.text.split()[0] for target in row.targets) or "none",
         status=f"{line.state}, {line.as_of}" if line is not None else row.no_product,
-        figure=f"{row.lead}; {row.lead_note}" if row.lead else row.lead_note,
-        missing=", ".join(missing[:3]) + more,
+        figure=_sheet_figure(row),
+        missing=", ".join(missing[:2]) + more,
     )

@@ -108,7 +108,7 @@ def upper_first(text: str) -> str:
 def ended(text: str) -> str:
     """The text with exactly one full stop at its end."""
     shown = text.strip().rstrip(".;, ")
-    return f"{shown}." if shown else ""
+    return shown if shown.endswith("…") else f"{shown}." if shown else ""
 
 
 def date_words(when: ClinicalDate | None) -> str:

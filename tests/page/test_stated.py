@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from staging import CASES, NOW, Viewer, antigen, stated_view
+import json
 
-from mappings.dates import parse_date
+import pytest
+from staging import CASES, NOW, Viewer, antigen, case, stated_view
+
+from mappings.dates import ClinicalDate, parse_date
 from mappings.evaluation import Outcome, RelapseCategory, Route
 from mappings.facts import Antigen, AntigenState, Certainty, SpecimenKind
+from mappings.reading.decode import decode_chart
 from mappings.stated import (
     STATED,
     StatedConfirmation,
@@ -15,6 +18,7 @@ from mappings.stated import (
     StatedInfusion,
     evaluate_with,
     is_stated,
+    whole_facts,
 )
 from smart_app.page import StatementFault, read_statements
 from smart_app.page.whatif import OTHER_PRODUCT
@@ -22,7 +26,7 @@ from smart_app.page.whatif import OTHER_PRODUCT
 NEGATIVE = CASES["cd19-negative"]
 
 
-def day(text: str):  # type: ignore[no-untyped-def]
+def day(text: str) -> ClinicalDate:
     found = parse_date(text)
     assert found is not None
     return found
@@ -210,3 +214,31 @@ def test_an_empty_form_says_what_is_missing(view_of: Viewer) -> None:
     view = view_of(NEGATIVE)
     with pytest.raises(StatementFault, match="Nothing was stated"):
         read_statements({}, view.evaluation, view.knowledge)
+
+
+def test_values_are_read_for_options_that_a_statement_brings_up(view_of: Viewer) -> None:
+    """H-08: without options a chart's values are not read; with a stated infusion they must not look unseen."""
+    view = view_of(CASES["no-cd19-car-t"])
+    body = json.loads(case(CASES["no-cd19-car-t"]).read_bytes())
+    key = next(k for k, v in body["prefetch"].items() if "bserv" in k and isinstance(v, dict))
+    patient = body["context"]["patientId"]
+    count = {
+        "resourceType": "Observation",
+        "id": "plt",
+        "status": "final",
+        "subject": {"reference": f"Patient/{patient}"},
+        "code": {"coding": [{"system": "http://loinc.org", "code": "777-3"}]},
+        "effectiveDateTime": "2026-11-01",
+        "valueQuantity": {
+            "value": 92,
+            "unit": "10*9/L",
+            "code": "10*9/L",
+            "system": "http://unitsofmeasure.org",
+        },
+    }
+    body["prefetch"][key].setdefault("entry", []).append({"resource": count})
+    body["prefetch"][key].pop("total", None)
+    decoded = decode_chart(json.dumps(body).encode())
+    facts = whole_facts(decoded, view.knowledge, patient_id=patient, as_of=NOW)
+    assert view_of(body).evaluation.facts.safety == ()
+    assert any(fact.fact == "platelets" for fact in facts.safety)
