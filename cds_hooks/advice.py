@@ -42,10 +42,14 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class AdvisedCard:
-    """One card that is due: its words, its id, what it suggests, and the digest an override of it holds for."""
+    """One card that is due: its words, its id, what it suggests, and the digest an override of it holds for.
+
+    `facts` is the digest of the facts alone, which the link into the app carries.
+    """
 
     card: Card
     digest: str
+    facts: str
     suggestions: tuple[dict[str, Any], ...] = ()
     uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -77,30 +81,47 @@ def advise(
 ) -> tuple[AdvisedCard, ...]:
     """The cards a chart, and on the order hooks the drafts, call for; `notes` say how the chart was read."""
     drafts: tuple[DraftOrder, ...] = ()
+    orders: tuple[DraftOrder, ...] | None = None
     cards: tuple[Card, ...]
     if isinstance(context, SignContext):
         drafts = read_drafts(decoded.request.context if decoded.request else b"", judgement.knowledge)
-        planned = read_open_orders(decoded, context.patientId, judgement.knowledge)
-        findings = check_orders(evaluation, drafts, judgement.knowledge, planned)
-        cards = order_cards(evaluation, findings, judgement.names, drafts, notes)
+        orders = read_open_orders(decoded, context.patientId, judgement.knowledge)
+        findings = check_orders(evaluation, drafts, judgement.knowledge, orders)
+        digest = facts_digest(evaluation) if findings else ""
+        cards = order_cards(evaluation, findings, judgement.names, drafts, notes, digest)
     else:
         cards = build_cards(evaluation, judgement.names, notes)
+        digest = facts_digest(evaluation) if cards else ""
     if not cards:
         return ()
-    digest = facts_digest(evaluation)
     suggested: tuple[dict[str, Any], ...] = ()
     if any(card.suggests for card in cards):
-        existing = (*drafts, *read_open_orders(decoded, context.patientId, judgement.knowledge))
-        suggested = tuple(
-            suggestions_for(
-                evaluation,
-                context.patientId,
-                intent=site.suggestion_intent if site is not None else "order",
-                encounter_id=context.encounterId,
-                existing=existing,
-            )
-        )
+        if orders is None:
+            orders = read_open_orders(decoded, context.patientId, judgement.knowledge)
+        suggested = _suggested(evaluation, context, decoded, site, (*drafts, *orders), digest)
     return _advised(cards[:MAX_CARDS], digest, suggested)
+
+
+def _suggested(
+    evaluation: Evaluation,
+    context: Context,
+    decoded: Decoded,
+    site: Site | None,
+    existing: tuple[DraftOrder, ...],
+    digest: str,
+) -> tuple[dict[str, Any], ...]:
+    """The test that would settle what is open; its uuid is of these facts in this call (2.0.1: used once)."""
+    return tuple(
+        suggestions_for(
+            evaluation,
+            context.patientId,
+            intent=site.suggestion_intent if site is not None else "order",
+            encounter_id=context.encounterId,
+            existing=existing,
+            call=(decoded.request.hookInstance or "") if decoded.request else "",
+            digest=digest,
+        )
+    )
 
 
 def _advised(
@@ -112,6 +133,7 @@ def _advised(
         AdvisedCard(
             card,
             card.digest if isinstance(card, OrderCard) else digest,
+            digest,
             suggested if card is first else (),
         )
         for card in cards
@@ -131,18 +153,15 @@ def cards_as_json(
         card = card_json(evaluation, one.card, linking.public_url + "/", one.uuid)
         card = with_suggestions(card, list(one.suggestions))
         if site is not None and site.smart is not None:
-            card["links"] = [_link(one, evaluation, linking, site, patient_id)]
+            card["links"] = [_link(one, linking, site, patient_id)]
         made.append(card)
     return made
 
 
-def _link(
-    one: AdvisedCard, evaluation: Evaluation, linking: Linking, site: Site, patient_id: str
-) -> dict[str, Any]:
+def _link(one: AdvisedCard, linking: Linking, site: Site, patient_id: str) -> dict[str, Any]:
     signed = ""
     if linking.context_key:
-        digest = facts_digest(evaluation)
         signed = sign_context(
-            linking.context_key, site.name, patient_id, one.uuid, datetime.now(UTC), facts_digest=digest
+            linking.context_key, site.name, patient_id, one.uuid, datetime.now(UTC), facts_digest=one.facts
         )
     return smart_link(linking.public_url, _LINK_LABEL, signed)

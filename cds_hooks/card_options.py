@@ -20,15 +20,15 @@ def option_lines(evaluation: Evaluation, names: CardNames) -> list[str]:
     routes = {route: [m for m in evaluation.matches if m.route is route] for route in Route}
     lines = []
     if routes[Route.CONSIDER]:
-        lines.append(f"Can be considered, not ranked: {_folded(routes[Route.CONSIDER])}.")
+        lines.append(f"Can be considered, not ranked: {fold_names(routes[Route.CONSIDER])}.")
     lines += _needing(routes[Route.NEEDS_RESULT], assessment, names)
     if routes[Route.SPECIALIST]:
-        lines.append(f"Specialist or trial only: {_folded(routes[Route.SPECIALIST])}.")
+        lines.append(f"Specialist or trial only: {fold_names(routes[Route.SPECIALIST])}.")
     lines += _unsuited(routes[Route.NOT_SUITABLE], assessment, names)
     return lines
 
 
-def _folded(matches: Iterable[OptionMatch]) -> str:
+def fold_names(matches: Iterable[OptionMatch]) -> str:
     """Names in order, a large group under its own name, what was given before beside its name."""
     matches = list(matches)
     sizes = Counter(match.card_group for match in matches)
@@ -64,7 +64,7 @@ def _needing(matches: list[OptionMatch], assessment: Assessment, names: CardName
     for match in matches:
         groups.setdefault(_with_state(match, assessment, names, AntigenState.UNKNOWN), []).append(match)
     order = sorted(groups, key=lambda antigens: (antigens == "", antigens != "CD20", antigens))
-    return [f"Needs {antigens or 'a result'} first: {_folded(groups[antigens])}." for antigens in order]
+    return [f"Needs {antigens or 'a result'} first: {fold_names(groups[antigens])}." for antigens in order]
 
 
 def _unsuited(matches: list[OptionMatch], assessment: Assessment, names: CardNames) -> list[str]:
@@ -77,14 +77,14 @@ def _unsuited(matches: list[OptionMatch], assessment: Assessment, names: CardNam
         else:
             other.append(match)
     lines = [
-        f"Not suitable, {antigens} absent: {_folded(group)}." for antigens, group in sorted(absent.items())
+        f"Not suitable, {antigens} absent: {fold_names(group)}." for antigens, group in sorted(absent.items())
     ]
     by_reason: dict[str, list[OptionMatch]] = {}
     for match in other:
         by_reason.setdefault(plain(match.why, 110).rstrip(" ."), []).append(match)
     for reason, group in list(by_reason.items())[:3]:
-        lines.append(f"Not suitable: {_folded(group)}. {upper_first(reason)}.")
+        lines.append(f"Not suitable: {fold_names(group)}. {upper_first(reason)}.")
     rest = [match for group in list(by_reason.values())[3:] for match in group]
     if rest:
-        lines.append(f"Not suitable for other reasons: {_folded(rest)}.")
+        lines.append(f"Not suitable for other reasons: {fold_names(rest)}.")
     return lines

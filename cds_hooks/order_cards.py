@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cds_hooks import card_lines as lines
-from cds_hooks.card_options import _folded as folded
+from cds_hooks.card_options import fold_names
 from cds_hooks.cards import MAX_CARDS, MAX_DETAIL, MAX_SUMMARY, Card
 from cds_hooks.facts_digest import facts_digest, findings_digest
 from cds_hooks.names import CardNames
@@ -45,14 +45,16 @@ def order_cards(
     names: CardNames,
     drafts: Sequence[DraftOrder] = (),
     notes: tuple[str, ...] = (),
+    digest: str = "",
 ) -> tuple[OrderCard, ...]:
     """One card per kind of finding, those with a warning first; empty is the normal case (H-43).
 
-    `drafts` lets a card say which of them were not checked; `notes` are sentences of ours on how the chart was read.
+    `drafts` lets a card say which of them were not checked; `notes` are sentences of ours on how the chart was read;
+    `digest` is that of the facts, where it was made already.
     """
     if not findings:
         return ()
-    facts = facts_digest(evaluation)
+    facts = digest or facts_digest(evaluation)
     groups = [[one for one in findings if one.kind == kind] for kind in _KINDS]
     groups = sorted((group for group in groups if group), key=lambda group: group[0].level != "warning")
     return tuple(_card(evaluation, group, names, drafts, notes, facts) for group in groups[:MAX_CARDS])
@@ -158,7 +160,7 @@ def _alternatives(evaluation: Evaluation, findings: Sequence[OrderFinding]) -> s
     ordered = {option for one in findings for option in one.options}
     left = [m for m in evaluation.matches if m.route is Route.CONSIDER and m.option not in ordered]
     if left:
-        return f"Can be considered, not ranked: {folded(left)}."
+        return f"Can be considered, not ranked: {fold_names(left)}."
     if evaluation.assessment.category is RelapseCategory.INSUFFICIENT_DATA:
         return "No options are named: the chart read so far gives no relapse category."
     return ""

@@ -60,6 +60,7 @@ def suggestions_for(
     encounter_id: str | None = None,
     existing: Iterable[DraftOrder] = (),
     call: str = "",
+    digest: str = "",
 ) -> list[dict[str, Any]]:
     """The suggestions of a card, empty where nothing is open or a matching order is there already (H-49).
 
@@ -67,6 +68,7 @@ def suggestions_for(
     is a `ValueError`. A patient id that FHIR does not allow gives none. Every resource has passed the R4B model.
     The uuid rests on the facts alone, or with `call` (the hook instance) on both: then a call repeated keeps it and
     no other call has it.
+    `digest` is that of the facts, where it was made already.
     """
     if intent not in _INTENTS:
         raise ValueError("intent must be order or proposal")
@@ -76,7 +78,7 @@ def suggestions_for(
     if test is None or any(_covers(order, test, evaluation) for order in existing):
         return []
     resource = _service_request(test, evaluation, patient_id, intent, encounter_id)
-    basis = f"{facts_digest(evaluation)}|{patient_id}|{test.kind}|{intent}|{call}"
+    basis = f"{digest or facts_digest(evaluation)}|{patient_id}|{test.kind}|{intent}|{call}"
     return [
         {
             "label": test.label,

@@ -57,11 +57,12 @@ def create_app(
     _errors(app, running.metrics)
     _after(app, running)
     app.extensions["postcart"] = running
+    running.budget = Budget(max(1, threads - _FREE_THREADS))
     app.wsgi_app = Edge(  # type: ignore[method-assign]
         app.wsgi_app,
         running.metrics,
         running.collector,
-        budget=Budget(max(1, threads - _FREE_THREADS)),
+        budget=running.budget,
         drain=running.drain,
         guard=running.guard if collect else None,
     )
@@ -71,7 +72,7 @@ def create_app(
 
 def _note_launch(event: str, **fields: object) -> None:
     """A log line of the launch; its fields are on the closed list like any other's."""
-    write_log(event, request=_request_id(), **fields)  # type: ignore[arg-type]
+    write_log(event, **{"request": _request_id(), **fields})  # type: ignore[arg-type]
 
 
 def _request_id() -> str:
@@ -96,6 +97,7 @@ def _hooks(app: Flask, running: Running, threads: int) -> None:
 
     def limit(caller: Caller) -> None:
         site = caller.site
+        g.site = site.name
         if caller.issued > time.time() - _OLD_TOKEN_SECONDS:  # an older one may only have been made ahead
             running.clock.sample(site.name, caller.issued)
         running.rates.check(site.name)
@@ -154,6 +156,8 @@ def _errors(app: Flask, metrics: Metrics) -> None:
     @app.errorhandler(Refusal)
     def refused(fault: Refusal) -> Response:
         metrics.add("postcart_refusals_total", "code", fault.code)
+        if fault.code == "limited":
+            metrics.count("postcart_limited_total", g.get("site", ""))
         if isinstance(fault, NotTrusted):
             metrics.add("postcart_distrusted_total", "why", fault.why)
         write_log(

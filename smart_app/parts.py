@@ -53,6 +53,7 @@ class Parts:
     gate: Gate | None
     own_keys: KeyFolder
     sealer: Sealer
+    metrics: Metrics
     secret: bytes = field(repr=False)
 
     @property
@@ -200,6 +201,7 @@ def assemble(
         gate=gate if config.sites else None,
         own_keys=KeyFolder(key_dir, lambda: datetime.now(UTC)),
         sealer=load_sealer(key_dir),
+        metrics=metrics,
         secret=secret,
     )
 
@@ -251,6 +253,7 @@ def reloader(parts: Parts, tell: Callable[[Config], None]) -> Reloader:
         before = parts.config.digest
         fault = parts.registry.reload_if_changed()
         if fault:
+            parts.metrics.add("postcart_faults_total", "kind", "registrations_kept")
             write_log("registrations-kept", level="error", code="registrations_kept", message=_first(fault))
         elif parts.config.digest != before:
             parts.judges.reload(parts.config)

@@ -18,7 +18,7 @@ from smart_app.log import write_log
 from smart_app.operations.call_guard import CallGuard
 from smart_app.operations.clock import ClockWatch
 from smart_app.operations.drain import Drain, DrainBoard
-from smart_app.operations.limits import SiteRates
+from smart_app.operations.limits import Budget, SiteRates
 from smart_app.operations.metrics import Metrics
 from smart_app.operations.notices import notices_for
 from smart_app.operations.readiness import (
@@ -54,6 +54,23 @@ class Running:
     rates: SiteRates
     collector: Collector | None
     nodes: Nodes
+    budget: Budget | None = None
+
+    def figures(self) -> str:
+        """All figures as they stand now, in the text format of Prometheus."""
+        metrics = self.metrics
+        metrics.database(self.parts.store.state())
+        metrics.database_counts(self.parts.store.counts)
+        metrics.ready_parts({name: part.holds for name, part in self.readiness.states().items()})
+        metrics.set("postcart_clock_skew_seconds", self.clock.state().skew)
+        if self.budget is not None:
+            metrics.set("postcart_calls_running", self.budget.calls)
+            metrics.set("postcart_bytes_running", self.budget.bytes)
+        text = metrics.text()
+        if self.collector is not None:
+            text += f"postcart_full_collections_inside_calls_total {self.collector.full_inside}\n"
+            text += f"postcart_full_collections_between_calls_total {self.collector.full_between}\n"
+        return text
 
     def know_sites(self, config: Config) -> None:
         """Takes over the sites of a changed registration file."""

@@ -17,12 +17,11 @@ from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 
 from smart_app.cli import DONE, SELFTEST, WRONG, fail
-from smart_app.operations.drain import DrainBoard, wait_until_drained
+from smart_app.operations.drain import DrainBoard, drain_before_stopping
 from smart_app.settings import Settings, SettingsError, check_settings, settings_from
 
 if TYPE_CHECKING:
     from flask import Flask
-    from granian.server.common import AbstractServer
 
 HANDED_OVER = "POSTCART_SETTINGS"
 BLOCKING_THREADS = 32
@@ -30,6 +29,7 @@ BLOCKING_THREADS = 32
 _STACK = 1 << 20
 _PATIENCE = 60.0
 _KILL_AFTER = 12
+_HEADER_MS = 10_000
 
 
 def run(options: argparse.Namespace) -> int:
@@ -75,6 +75,7 @@ def _with_port(settings: Settings) -> Settings:
 def _serve(settings: Settings, workers: int) -> int:
     from granian import Granian
     from granian.constants import Interfaces, Loops
+    from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
     # a forked worker would inherit whatever lock another thread of ours holds at that moment, for ever
@@ -92,32 +93,18 @@ def _serve(settings: Settings, workers: int) -> int:
         respawn_failed_workers=True,
         log_level=LogLevels.error,
         workers_kill_timeout=_KILL_AFTER,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MS),
         factory=True,
     )
     board = DrainBoard.create()
     try:
-        _drain_on_sigterm(server, board)
+        drain_before_stopping(server, board)
         status: list[int] = []
         threading.Thread(target=_announce, args=(settings, status), daemon=True).start()
         server.serve()
         return status[0] if status else DONE
     finally:
         board.remove()
-
-
-def _drain_on_sigterm(server: AbstractServer[Any], board: DrainBoard) -> None:
-    """SIGTERM: not ready first, running calls get their time, then the server stops; SIGINT stops at once."""
-
-    def drain(number: int, frame: object) -> None:
-        threading.Thread(
-            target=wait_until_drained, args=(board, server.signal_handler_interrupt), daemon=True
-        ).start()
-
-    def take_over() -> None:
-        signal.signal(signal.SIGTERM, drain)
-
-    # the server sets its own handlers before its start-up hooks run
-    server.hooks_startup.append(take_over)
 
 
 def _announce(settings: Settings, status: list[int]) -> None:

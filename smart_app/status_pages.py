@@ -47,12 +47,7 @@ def status_pages(app: Flask, running: Running) -> None:
     def metrics() -> Response:
         if not _admin(running):
             raise Refusal(403, "not-admin", "metrics are answered to admin_addresses only")
-        running.metrics.database(running.parts.store.state())
-        text = running.metrics.text()
-        if running.collector is not None:
-            text += f"postcart_full_collections_inside_calls_total {running.collector.full_inside}\n"
-            text += f"postcart_full_collections_between_calls_total {running.collector.full_between}\n"
-        return Response(text, content_type=CONTENT_TYPE)
+        return Response(running.figures(), content_type=CONTENT_TYPE)
 
     @app.get("/openapi.json")
     def openapi() -> Response:

@@ -102,7 +102,6 @@ GAUGES: Final[Families] = {
     "postcart_database_up": ("1 where the database answers", (("state", DATABASE_STATES),)),
     "postcart_ready_part": ("1 where a part of /ready holds", (("part", READY_PARTS),)),
     "postcart_clock_skew_seconds": ("Own clock minus the clocks of EHRs and servers", ()),
-    "postcart_key_expiry_days": ("Days until the first key or certificate ends", ()),
     "postcart_calls_running": ("Calls being answered now", ()),
     "postcart_bytes_running": ("Bytes of bodies being answered now", ()),
 }
