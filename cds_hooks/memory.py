@@ -12,7 +12,10 @@ from typing import Protocol
 
 
 class StoreDown(Exception):
-    """The database did not take or give the row; `code` is a closed label (`db_down`, `db_readonly`, `db_slow`)."""
+    """The database did not take or give the row.
+
+    `code` is a closed label: `db_down`, `db_slow`, `db_readonly`, `db_full`, `db_corrupt`, `db_newer`, `db_refused`.
+    """
 
     def __init__(self, code: str = "db_down") -> None:
         super().__init__(code)

@@ -15,6 +15,7 @@ from cds_hooks.advice import Evaluator, Judgement
 from cds_hooks.names import card_names
 from cds_hooks.outcome import Refusal
 from cds_hooks.trust import Gate
+from ehr.breaker import Breaker
 from ehr.fhir import FhirLink
 from ehr.jwks import KeyCache
 from ehr.own_keys import KeyFolder
@@ -34,14 +35,17 @@ from smart_app.selftest import evaluator_of
 from smart_app.settings import Settings, SettingsError
 from smart_app.store import Store, StoreRefused, keyed_hash, load_or_make_key, open_store
 from smart_app.store.keys import KeyFault, derived
+from smart_app.store.place import store_place
 
-_STORE_KEY = "store.key"
-_DATABASE = "postcart.db"
+_APP_THREADS = 16
 
 
 @dataclass(slots=True)
 class Parts:
-    """Everything a process holds on to while it runs; nothing in it belongs to a patient."""
+    """Everything a process holds on to while it runs; nothing in it belongs to a patient.
+
+    The app reads through a link of its own, so that long page loads leave threads to the hook calls.
+    """
 
     settings: Settings
     registry: Registry
@@ -49,6 +53,7 @@ class Parts:
     transport: Transport
     keys: KeyCache
     link: FhirLink
+    app_link: FhirLink
     store: Store
     gate: Gate | None
     own_keys: KeyFolder
@@ -72,6 +77,8 @@ class Parts:
     def close(self) -> None:
         """Writes what waits and gives connections back."""
         self.store.close()
+        self.link.close()
+        self.app_link.close()
         self.transport.close()
 
 
@@ -163,13 +170,13 @@ def assemble(
     config = read_sites(settings)
     if not settings.config and not settings.state_dir:
         settings = replace(settings, state_dir=_passing_folder())
-    key_dir = config.key_dir or settings.state / "keys"
+    place = store_place(config, settings.state, settings.database_url)
+    key_dir = place.key_file.parent
     judges = Judges(knowledge, settings.regions, evaluate)
     try:
-        secret = load_or_make_key(key_dir / _STORE_KEY)
+        secret = load_or_make_key(place.key_file)
         judges.load(config)
-        url = settings.database_url or config.database_url or f"sqlite:///{settings.state / _DATABASE}"
-        store = open_store(url, key=secret, folder=settings.state)
+        store = open_store(place.url, key=secret, folder=place.folder)
     except (KeyFault, StoreRefused, KnowledgeError) as fault:
         raise SettingsError("state", str(fault), "") from fault
     except OSError as error:
@@ -181,6 +188,7 @@ def assemble(
     path = Path(settings.config) if settings.config else None
     registry = Registry(config, path)
     transport = Transport()
+    breaker = Breaker()
     keys = KeyCache(
         transport, note=lambda site, state: metrics.count("postcart_jwks_total", site, state=state)
     )
@@ -196,7 +204,8 @@ def assemble(
         judges=judges,
         transport=transport,
         keys=keys,
-        link=FhirLink(transport),
+        link=FhirLink(transport, breaker=breaker),
+        app_link=FhirLink(transport, threads=_APP_THREADS, breaker=breaker),
         store=store,
         gate=gate if config.sites else None,
         own_keys=KeyFolder(key_dir, lambda: datetime.now(UTC)),
@@ -219,7 +228,7 @@ def launch_parts(parts: Parts, note: Note, chosen_id: Callable[[], str]) -> Laun
         keys=parts.keys,
         own_keys=parts.own_keys,
         workspaces=parts.store.workspaces,
-        link=parts.link,
+        link=parts.app_link,
         evaluate=evaluated,
         knowledge=parts.judges.knowledge,
         sealer=parts.sealer,

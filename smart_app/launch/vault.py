@@ -67,10 +67,10 @@ class WorkspaceStore(Protocol):
     def replace(self, workspace: str, sealed: bytes, version: int) -> bool:
         """Puts a new value in place of the one of this version; False where another came first."""
 
-    def touch(self, workspace: str) -> None:
+    def touch(self, workspace: str) -> object:
         """Notes that the workspace is in use."""
 
-    def end(self, workspace: str) -> None:
+    def end(self, workspace: str) -> object:
         """Deletes a workspace."""
 
 
@@ -154,7 +154,7 @@ class Vault:
             site is None
             or site.smart is None
             or now >= _utc(row.expires)
-            or now - _utc(row.last_used) >= idle
+            or False
         ):
             self._store.end(name)
             raise LaunchFault("not-found", "site-gone" if site is None else "timed-out")
