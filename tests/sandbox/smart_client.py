@@ -66,12 +66,7 @@ def published_keys() -> Iterator[Keys]:
                 "use": "sig",
                 "alg": "ES384",
             },
-            {
-                **RSAAlgorithm.to_jwk(modulus.public_key(), as_dict=True),
-                "kid": "rsa",
-                "use": "sig",
-                "alg": "RS384",
-            },
+            {**RSAAlgorithm.to_jwk(modulus.public_key(), as_dict=True), "kid": "rsa", "use": "sig"},
         ]
     }
 
