@@ -154,7 +154,7 @@ class Vault:
             site is None
             or site.smart is None
             or now >= _utc(row.expires)
-            or False
+            or now - _utc(row.last_used) >= idle
         ):
             self._store.end(name)
             raise LaunchFault("not-found", "site-gone" if site is None else "timed-out")
