@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -335,9 +336,9 @@ def test_what_is_stated_is_marked_everywhere(view_of: Viewer) -> None:
     )
     html = render_page(shown)
     assert 'class="page is-whatif"' in html
-    for region in ("answer", "course", "why", "options"):
-        start = html.index(f'id="{region}"')
-        assert "With what you stated, not the chart alone" in html[start : start + 40_000], region
+    regions = [html.index(f'id="{one}"') for one in ("answer", "course", "why", "options", "whatif")]
+    for start, end in pairwise(regions):
+        assert "With what you stated, not the chart alone" in html[start:end], html[start : start + 30]
     for part in (html[html.index('class="sheet"') :], plain_text(shown)):
         assert "Scan of 05 Jan" in part
         assert "not in the chart" in part.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from staging import CASES, NOW, Viewer, antigen, case, stated_view
@@ -242,3 +243,15 @@ def test_values_are_read_for_options_that_a_statement_brings_up(view_of: Viewer)
     facts = whole_facts(decoded, view.knowledge, patient_id=patient, as_of=NOW)
     assert view_of(body).evaluation.facts.safety == ()
     assert any(fact.fact == "platelets" for fact in facts.safety)
+
+
+def test_a_specimen_whose_result_gives_way_still_dates_the_relapse(view_of: Viewer) -> None:
+    """Rules 11.3: the specimen was tumour of that day, whatever the user says of its CD19."""
+    view = view_of("contained-specimen")
+    chart = view.evaluation.assessment
+    collected = chart.antigen(Antigen.CD19).results[0].collected
+    assert collected is not None
+    later = (collected.first + timedelta(days=3)).isoformat()
+    shown = stated_view(view, antigen(Antigen.CD19, AntigenState.POSITIVE, later))
+    assert shown.evaluation.assessment.timing.days == chart.timing.days
+    assert shown.evaluation.assessment.confirmation is chart.confirmation
