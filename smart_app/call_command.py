@@ -22,6 +22,7 @@ from smart_app.it.caller import (
     signer_of_file,
     signer_of_site,
 )
+from smart_app.it.place import place_of
 
 _FAULTS = {
     "down": "No connection: is the service running there, and does its certificate hold?",
@@ -95,7 +96,7 @@ def _signer(options: argparse.Namespace) -> Signer:
     if site is None:
         names = ", ".join(one.name for one in config.sites)
         raise CallFault(f"No site {options.site!r} is registered. Registered: {names}.")
-    return signer_of_site(config, site)
+    return signer_of_site(config, site, place_of(Path(name), config).key_file.parent)
 
 
 def _body(name: str | None) -> bytes:

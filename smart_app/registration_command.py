@@ -11,7 +11,9 @@ from pathlib import Path
 from ehr.own_keys import KeyFault
 from ehr.registrations import ConfigError, read_config
 from smart_app.cli import DONE, fail
-from smart_app.it.sheet import Sheet, make_sheet
+from smart_app.it.place import place_of
+from smart_app.it.sheet import make_sheet
+from smart_app.it.sheet_types import Sheet
 from smart_app.it.vendors import KINDS
 from smart_app.it.words import indented
 
@@ -43,7 +45,15 @@ def run(options: argparse.Namespace) -> int:
         if site is None:
             names = ", ".join(one.name for one in config.sites)
             return fail(f"No site {options.site!r} is registered. Registered: {names}.")
-        sheet = make_sheet(config, site, options.ehr, load_knowledge(), datetime.now(UTC))
+        folder = place_of(Path(name), config).key_file.parent
+        sheet = make_sheet(
+            config,
+            site,
+            options.ehr,
+            key_folder=folder,
+            knowledge=load_knowledge(),
+            now=datetime.now(UTC),
+        )
     except (ConfigError, KeyFault, KnowledgeError) as fault:
         return fail(str(fault))
     print(json.dumps(sheet.as_json(), indent=2) if options.format == "json" else sheet_text(sheet), end="\n")

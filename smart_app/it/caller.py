@@ -82,7 +82,7 @@ def signer_of_file(path: Path, kid: str, iss: str, jku: str = "", tenant: str = 
     return Signer(key, alg, kid or named, iss, jku, tenant)
 
 
-def signer_of_site(config: Config, site: Site, now: datetime | None = None) -> Signer:
+def signer_of_site(config: Config, site: Site, folder: Path) -> Signer:
     """A signer with this service's own key, for a site that has that key registered; raises `CallFault`.
 
     Such a site is registered by IT for synthetic calls; the key of a real EHR is the EHR's alone.
@@ -91,21 +91,17 @@ def signer_of_site(config: Config, site: Site, now: datetime | None = None) -> S
         raise CallFault(
             f"Site {site.name!r} has no iss: it is not registered for hooks. Add iss with jku or keys."
         )
-    if config.key_dir is None:
-        raise CallFault(
-            "The registration file names no key_dir, so there is no key to sign with. Use --key FILE."
-        )
-    moment = now or datetime.now(UTC)
+    moment = datetime.now(UTC)
     pasted = {read_public_key(jwk).thumbprint: str(jwk["kid"]) for jwk in site.keys}
     own_set = f"{config.public_url.rstrip('/')}/.well-known/jwks.json"
     tenant = site.tenants[0] if site.tenants else ""
     try:
-        folder = load(config.key_dir)
+        keys = load(folder)
     except KeyFault as fault:
         raise CallFault(str(fault)) from fault
     found = False
     for alg in ALGORITHMS:
-        own = folder.signing(alg, moment)
+        own = keys.signing(alg, moment)
         if own is None:
             continue
         found = True
@@ -114,7 +110,7 @@ def signer_of_site(config: Config, site: Site, now: datetime | None = None) -> S
         if own_set in site.jku:
             return Signer(own.key, alg, own.kid, site.iss[0], own_set, tenant)
     if not found:
-        raise CallFault("There is no key in key_dir. Make one: postcart keys new.")
+        raise CallFault(f"There is no key to sign with. Make one: postcart keys new --dir {folder}")
     raise CallFault(
         f"Site {site.name!r} does not have this service's own key: its keys are the EHR's. Register a site for "
         f'synthetic calls with jku = ["{own_set}"], or sign with a key of the caller: --key FILE --iss ISS.'

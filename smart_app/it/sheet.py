@@ -6,87 +6,38 @@ Sources: smart_fhir 2 (what hospital IT needs), CDS Hooks 2.0.1 discovery, contr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from cds_hooks.listing import SERVICE_HOOKS, discovery
-from cds_hooks.needs import NEEDS, queries
+from cds_hooks.needs import NEEDS
 from cds_hooks.trust import ALGORITHMS, LONGEST_LIFE_SECONDS
 from ehr.address import parse_address
 from ehr.own_keys import OwnKeys, load
-from ehr.references import MOST_REFERENCES
-from ehr.site import ClientKind, Config, Site, SmartClient
+from ehr.site import Config, Site
 from mappings.loading import Knowledge
 from smart_app.it.kept import kept
+from smart_app.it.sheet_app import app_sections, searches_section
+from smart_app.it.sheet_types import Row, Section, Sheet
 from smart_app.it.vendors import told, vendors
-from smart_app.launch.browser import ancestors_of
-from smart_app.launch.queries import MOST_REFERENCES as MOST_APP_REFERENCES
-from smart_app.launch.scopes import wanted_scopes
 from smart_app.log import FIELDS
 
-_PROVES = {
-    ClientKind.PUBLIC: "public client with PKCE, no secret",
-    ClientKind.SYMMETRIC: "confidential client, client_secret_basic",
-    ClientKind.ASYMMETRIC: "confidential client, private_key_jwt",
-}
-_PATIENT = "{{context.patientId}}"
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the sheet: what it is and its value or values, each to be pasted as it stands."""
-
-    label: str
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One part of the sheet."""
-
-    key: str
-    title: str
-    rows: tuple[Row, ...]
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """The whole sheet of one site for one kind of EHR."""
-
-    site: str
-    ehr: str
-    made: datetime
-    sections: tuple[Section, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """The sheet as an object: one member per section, one per row, each a list of texts."""
-        parts = {
-            section.key: {
-                "title": section.title,
-                **({"note": section.note} if section.note else {}),
-                "rows": {row.label: list(row.values) for row in section.rows},
-            }
-            for section in self.sections
-        }
-        made = self.made.isoformat(timespec="seconds")
-        return {"site": self.site, "ehr": self.ehr, "made": made, "sections": parts}
-
-
-def make_sheet(config: Config, site: Site, kind: str, knowledge: Knowledge, now: datetime) -> Sheet:
+def make_sheet(
+    config: Config, site: Site, kind: str, *, key_folder: Path, knowledge: Knowledge, now: datetime
+) -> Sheet:
     """The sheet of a site; `kind` is one of `vendors.KINDS`. Raises `KeyFault` for an unusable key folder."""
-    keys = load(config.key_dir) if config.key_dir is not None else OwnKeys()
+    keys = load(key_folder)
     sections = (
         _service(config, site, knowledge),
         _hooks(config, site),
         _prefetch(),
         _callers(config, site),
         _own_keys(config, keys, now),
-        *_app(config, site),
-        _searches(site),
+        *app_sections(config, site),
+        searches_section(site),
         _links(config),
         Section("egress", "Where this service connects to", tuple(_egress(config, site))),
         _time(config, site),
@@ -146,8 +97,9 @@ def _hooks(config: Config, site: Site) -> Section:
 
 
 def _prefetch() -> Section:
-    note = "The same for every hook. A key that cannot be sent may be left out: it is read from the FHIR server, or named."
-    return Section("prefetch", "Prefetch templates", tuple(Row(n.key, (n.query,)) for n in NEEDS), note)
+    rows = tuple(Row(need.key, (need.query,)) for need in NEEDS)
+    note = "The same for every hook. What cannot be sent may be left out: it is read from the FHIR server, or named."
+    return Section("prefetch", "Prefetch templates", rows, note)
 
 
 def _callers(config: Config, site: Site) -> Section:
@@ -184,71 +136,6 @@ def _own_keys(config: Config, keys: OwnKeys, now: datetime) -> Section:
         Row("keys (algorithm, thumbprint = kid)", shown or ("none yet: postcart keys new",)),
     )
     return Section("keys", "This service's own keys", rows)
-
-
-def _app(config: Config, site: Site) -> tuple[Section, ...]:
-    client = site.smart or SmartClient("", "", ClientKind.PUBLIC)
-    base = _base(config)
-    registered = site.smart is not None
-    rows = (
-        Row("launch URL", (f"{base}/launch", f"{base}/launch.html")),
-        Row("redirect URI", (f"{base}/callback",)),
-        Row(
-            "iss expected at launch",
-            (client.iss if registered else "[site.smart] is not in the registration file",),
-        ),
-        Row("client id", (client.client_id or "given by the EHR at registration",)),
-        Row("proves itself as", (_PROVES[client.auth] if registered else "public, symmetric or asymmetric",)),
-        *((Row("signs with", (client.alg,)),) if registered and client.auth is ClientKind.ASYMMETRIC else ()),
-        Row("FHIR version", ("R4",)),
-        Row(
-            "opens in",
-            ("a frame of the chart or a tab of its own; needs cookies SameSite=None; Partitioned",),
-        ),
-    )
-    frame = ancestors_of(config, site)
-    framing = Row("frame-ancestors sent", (" ".join(frame) or "'none': no page may show it in a frame",))
-    return (
-        Section("app", "SMART app", (*rows, framing)),
-        Section(
-            "scopes", "Scopes", tuple(_scopes(client, registered)), "No wildcard and no write is asked for."
-        ),
-    )
-
-
-def _scopes(client: SmartClient, registered: bool) -> Iterator[Row]:
-    for syntax in ("v2", "v1"):
-        used = " (in use)" if registered and client.scopes == syntax else ""
-        asked = replace(client, scopes=syntax)
-        yield Row(
-            f"{syntax}, EHR launch{used}", (" ".join(wanted_scopes(asked, ehr_launch=True, refresh=True)),)
-        )
-        yield Row(
-            f"{syntax}, standalone{used}", (" ".join(wanted_scopes(asked, ehr_launch=False, refresh=True)),)
-        )
-
-
-def _searches(site: Site) -> Section:
-    base = (site.fhir_base or (site.smart.iss if site.smart else "")).rstrip("/")
-    listed = []
-    for query in queries(_PATIENT):
-        words = "&".join(f"{name}={value}" for name, value in query.search)
-        listed.append(f"GET {unquote(query.path)}" + (f"?{words}" if words else ""))
-    rows = (
-        Row("FHIR base", (base or "none registered",)),
-        Row("searches and reads", tuple(listed)),
-        Row(
-            "reads by reference",
-            (
-                f"GET Medication/[id], Specimen/[id]: only what the chart points to; at most {MOST_REFERENCES} "
-                f"for a hook call, {MOST_APP_REFERENCES} in the app",
-            ),
-        ),
-        Row("pages", ("next links are followed below the FHIR base alone",)),
-        Row("long searches", ("as POST [type]/_search",)),
-        Row("never", ("create, update, delete, $operations, another patient",)),
-    )
-    return Section("searches", "FHIR requests, all of them", rows)
 
 
 def _links(config: Config) -> Section:
