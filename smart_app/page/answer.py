@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cds_hooks import card_lines as lines
 from cds_hooks.needs import words_of
 from mappings.dates import days_between, parse_date
-from mappings.evaluation import AntigenView, Evaluation, RelapseCategory
+from mappings.evaluation import AntigenView, Branch, Evaluation, RelapseCategory
 from mappings.facts import AntigenResult, AntigenState, CarTInfusion
 from mappings.stated import STATED, is_stated
 from smart_app.page import words
@@ -25,6 +25,11 @@ _HEADS = {
     RelapseCategory.NO_LYMPHOID_MALIGNANCY: ("No lymphoid malignancy on record", ""),
     RelapseCategory.DECEASED: ("Deceased", ""),
     RelapseCategory.INSUFFICIENT_DATA: ("Not enough data", "missing"),
+}
+_BRANCHES = {
+    Branch.T_CELL_MALIGNANCY: "New T-cell malignancy after CAR T on record: a separate question, specialist team first",
+    Branch.CNS: "Relapse in the central nervous system: local neuro-oncology practice first",
+    Branch.PARTIAL_RESPONSE: "Partial response after CAR T on record: this is no relapse",
 }
 _ANTIGENS_SHOWN = frozenset(
     {
@@ -66,6 +71,7 @@ class Answer:
 
     title: str
     glyph: str
+    branch: str
     confirmation: str
     day: str
     lede: str
@@ -86,6 +92,7 @@ def build_answer(view: PageView) -> Answer:
     return Answer(
         title=title,
         glyph=glyph,
+        branch=branch_words(evaluation),
         confirmation=words.CONFIRMATION_WORDS[assessment.confirmation] if in_relapse(evaluation) else "",
         day=day_lead(evaluation),
         lede=lede(view),
@@ -104,6 +111,12 @@ def head_of(evaluation: Evaluation) -> tuple[str, str]:
     if assessment.category is RelapseCategory.CD19_UNKNOWN and assessment.antigens[0].discordant:
         return "Relapse, CD19 results disagree", "discordant"
     return _HEADS[assessment.category]
+
+
+def branch_words(evaluation: Evaluation) -> str:
+    """The branch beside the category in words; empty where there is none (rules 7)."""
+    branch = evaluation.assessment.branch
+    return _BRANCHES[branch] if branch is not None else ""
 
 
 def shows_antigens(evaluation: Evaluation) -> bool:
@@ -166,15 +179,9 @@ def _notes(view: PageView) -> tuple[str, ...]:
     evaluation = view.evaluation
     assessment = evaluation.assessment
     notes = []
-    branch = lines.branch_line(assessment)
-    if branch:
-        notes.append(branch)
-    if assessment.branch is not None and assessment.branch.value == "t-cell-malignancy":
-        notes.append(
-            "New T-cell malignancy after CAR T on record: a separate question, specialist team first."
-        )
-    if assessment.branch is not None and assessment.branch.value == "partial-response":
-        notes.append("Partial response after CAR T is on record: this is no relapse.")
+    about = lines.branch_line(assessment)
+    if about:
+        notes.append(about)
     response = assessment.timing.response
     if response is not None and response.when is not None:
         notes.append(

@@ -14,7 +14,7 @@ from cds_hooks.remark_words import remark_sentence
 from mappings.evaluation import Evaluation, OptionMatch, Route
 from mappings.stated import STATED
 from smart_app.page import words
-from smart_app.page.answer import day_lead, head_of, lede, shows_antigens
+from smart_app.page.answer import branch_words, day_lead, head_of, lede, shows_antigens
 from smart_app.page.evidence import lead_study
 from smart_app.page.identity import identity_of
 from smart_app.page.options import ROUTES, OptionRow, Options
@@ -53,6 +53,8 @@ def plain_text(view: PageView) -> str:
         for line in strip_lines(view)
     ]
     rows += ["", _head_line(view)]
+    branch = words.ended(branch_words(evaluation))
+    rows += [one for one in (branch, lines.branch_line(evaluation.assessment)) if one]
     if shows_antigens(evaluation):
         rows += _antigen_lines(evaluation)
     rows += _gap_lines(view)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from cds_hooks.remark_words import remark_sentence
 from mappings.dates import ClinicalDate
-from mappings.evaluation import AntigenView, CriterionResult, Evaluation, Outcome, RelapseCategory
+from mappings.evaluation import AntigenView, Branch, CriterionResult, Evaluation, Outcome, RelapseCategory
 from mappings.facts import Antigen, EventKind, Facts, Remark, SourceRef
 from mappings.stated import STATED, is_stated
 from smart_app.page import words
-from smart_app.page.answer import place_of, shows_antigens
+from smart_app.page.answer import shows_antigens
 from smart_app.page.narrative import Narrative, narratives_of
 from smart_app.page.view import PageView
 
@@ -115,7 +115,26 @@ def build_why(view: PageView) -> Why:
                     told = {key: one for key, one in told.items() if one not in steps[-1].narratives}
         else:
             steps.append(_step(view, step, len(steps) + 1, dates, rest))
+    steps += _branch_steps(view, len(steps) + 1, dates)
     return Why(tuple(steps), tuple(n for n in _lists(view) if n.rows), _read_words(evaluation))
+
+
+def _branch_steps(view: PageView, number: int, dates: dict[str, ClinicalDate]) -> list[Step]:
+    """The question a branch answers, with the records it rests on (rules 7)."""
+    facts = view.evaluation.facts
+    found = {
+        Branch.T_CELL_MALIGNANCY: ("Is a new T-cell malignancy on record?", "7.2", facts.t_cell_malignancy),
+        Branch.CNS: ("Is the central nervous system involved?", "7.3", facts.cns),
+    }
+    branch = view.evaluation.assessment.branch
+    if branch not in found:
+        return []
+    question, rule, sightings = found[branch]
+    shown, more = _sources(view, (sighting.source for sighting in sightings), dates)
+    quotes = dict.fromkeys(words.short(one.source.quote, 120) for one in sightings if one.source.quote)
+    answer = words.ended(f"Yes: {'; '.join(list(quotes)[:3]) or 'named in the diagnosis'}")
+    stated = any(is_stated(one.source) for one in sightings)
+    return [Step(number, question, answer, "", "", rule, shown, more, (), stated)]
 
 
 def _asked(evaluation: Evaluation) -> list[CriterionResult]:
@@ -216,13 +235,14 @@ def _antigen_step(
     question = _QUESTIONS["cd19-on-relapse"] if antigen.antigen is Antigen.CD19 else f"{name}?"
     sources = tuple(result.source for result in antigen.results)
     shown, more = _sources(view, sources, dates)
-    places = list(dict.fromkeys(place_of(result) for result in antigen.results))
-    where = f" {'; '.join(words.ended(place) for place in places[:3])}" if places else ""
+    named = dict.fromkeys(words.short(r.specimen_text, 60) for r in antigen.results if r.specimen_text)
+    where = f" Specimen: {words.ended('; '.join(list(named)[:3]))}" if named else ""
+    because = antigen.because.removeprefix(f"{antigen.state.value}, ")
     narratives = tuple(dict.fromkeys(told[s.reference] for s in sources if s.reference in told))
     return Step(
         number=number,
         question=question,
-        answer=words.ended(words.upper_first(words.short(antigen.because, 300))) + where,
+        answer=words.ended(words.upper_first(words.short(because, 300))) + where,
         state="Results disagree" if antigen.discordant else words.STATE_WORDS[antigen.state],
         glyph="discordant" if antigen.discordant else words.GLYPHS[antigen.state],
         rule=rule if antigen.antigen is Antigen.CD19 else "CD-9",

@@ -71,6 +71,22 @@ def test_the_cases_cover_all_ten_categories_and_every_branch(view_of: Viewer) ->
         assert found.value == branch
 
 
+@pytest.mark.parametrize(
+    ("branch", "told"),
+    [
+        ("t-cell-malignancy", "New T-cell malignancy after CAR T on record"),
+        ("cns", "Relapse in the central nervous system"),
+        ("partial-response", "this is no relapse"),
+    ],
+)
+def test_a_branch_stands_under_the_head_on_page_and_paper(branch: str, told: str, view_of: Viewer) -> None:
+    """Rules 7: what leaves the CD19 tree is said beside the category, not inside a paragraph."""
+    html = render_page(view_of(BRANCHES[branch]))
+    assert re.search(rf'<p class="branch">[^<]*{told}', html)
+    assert re.search(rf'<p class="s-branch">[^<]*{told}', html)
+    assert told in plain_text(view_of(BRANCHES[branch]))
+
+
 @pytest.mark.parametrize("name", [*CASES.values(), *BRANCHES.values()])
 def test_every_category_has_its_head_its_regions_in_order_and_whose_it_is(name: str, view_of: Viewer) -> None:
     view = view_of(name)
@@ -260,7 +276,7 @@ def test_text_is_cleaned_and_cut_but_keeps_what_is_clinical() -> None:
 def test_templates_use_no_safe_filter_no_inline_script_no_style() -> None:
     """T-16: the `safe` filter and autoescape switches are forbidden, so are inline script, style and foreign assets."""
     folder = ROOT / "smart_app" / "templates"
-    files = sorted(folder.glob("*.html"))
+    files = sorted(folder.rglob("*.html"))
     assert len(files) > 12
     for file in files:
         text = file.read_text("utf-8")
