@@ -9,7 +9,8 @@ from werkzeug.exceptions import HTTPException
 
 from sandbox_ehr.access import TokenShelf
 from sandbox_ehr.chart.panel import Panels
-from sandbox_ehr.chart.routes import Ward, chart_routes
+from sandbox_ehr.chart.routes import chart_routes
+from sandbox_ehr.chart.ward import Ward
 from sandbox_ehr.fhir.records import Records
 from sandbox_ehr.fhir.routes import Parts, fhir_routes
 from sandbox_ehr.fhir.service import FhirService

@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
-from sandbox_ehr.chart.orderables import BY_KEY, draft_of, grouped, order_text
-from sandbox_ehr.chart.panel import Card, CardFault, Panel, Panels, read_card
+from sandbox_ehr.chart.acts import card_acts, order_acts
+from sandbox_ehr.chart.orderables import grouped, order_text
+from sandbox_ehr.chart.panel import CardFault
 from sandbox_ehr.chart.summary import age, chart_view, result_rows, show_date
-from sandbox_ehr.fhir.records import USER_NAME, Records, Resource
-from sandbox_ehr.happened import Happened, readable
-from sandbox_ehr.hooks import Answered, HookClient, utc_now
-from sandbox_ehr.patients import Chart
-from sandbox_ehr.settings import Settings
-from sandbox_ehr.smart.models import Desk
-from sandbox_ehr.switches import LABELS, SwitchPanel
+from sandbox_ehr.chart.ward import Ward, chart_of, fire
+from sandbox_ehr.fhir.records import USER_NAME
+from sandbox_ehr.happened import readable
+from sandbox_ehr.switches import LABELS
 
 SESSION_COOKIE = "sandbox_session"
 _PAGE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Ward:
-    """What the chart pages work with."""
-
-    settings: Settings
-    records: Records
-    hooks: HookClient
-    happened: Happened
-    switches: SwitchPanel
-    desk: Desk
-    panels: Panels
-    fhir_base: str
 
 
 def chart_routes(ward: Ward) -> Blueprint:
@@ -48,8 +31,8 @@ def chart_routes(ward: Ward) -> Blueprint:
     _sessions(routes)
     _list_pages(routes, ward)
     _chart_pages(routes, ward)
-    _card_acts(routes, ward)
-    _order_acts(routes, ward)
+    card_acts(routes, ward)
+    order_acts(routes, ward)
     return routes
 
 
@@ -70,13 +53,6 @@ def _sessions(routes: Blueprint) -> None:
             response.set_cookie(SESSION_COOKIE, mine, httponly=True, samesite="Lax")
         response.headers["Cache-Control"] = "no-store"
         return response
-
-
-def _chart(ward: Ward, patient: str) -> Chart:
-    chart = ward.records.charts.get(patient)
-    if chart is None:
-        abort(404, "There is no such patient here.")
-    return chart
 
 
 def _common(ward: Ward) -> dict[str, Any]:
@@ -121,7 +97,7 @@ def _list_pages(routes: Blueprint, ward: Ward) -> None:
 
 def _chart_pages(routes: Blueprint, ward: Ward) -> None:
     def page(patient: str, tab: str, **more: Any) -> str:
-        chart = _chart(ward, patient)
+        chart = chart_of(ward, patient)
         panel = ward.panels.of(g.session, patient)
         if not panel.fired:
             panel.since = ward.happened.latest
@@ -148,7 +124,7 @@ def _chart_pages(routes: Blueprint, ward: Ward) -> None:
 
     @routes.get("/chart/<patient>/open")
     def open_chart(patient: str) -> Answer:
-        _chart(ward, patient)
+        chart_of(ward, patient)
         ward.panels.open_anew(g.session, patient)
         return redirect(url_for("chart.summary", patient=patient), 303)
 
@@ -158,7 +134,7 @@ def _chart_pages(routes: Blueprint, ward: Ward) -> None:
 
     @routes.get("/chart/<patient>/results")
     def results(patient: str) -> str:
-        _chart(ward, patient)
+        chart_of(ward, patient)
         rows = result_rows(ward.records, patient, routine=True)
         return page(patient, "results", found=rows[:_PAGE], every=len(rows))
 
@@ -168,7 +144,7 @@ def _chart_pages(routes: Blueprint, ward: Ward) -> None:
 
     @routes.get("/chart/<patient>/app")
     def app(patient: str) -> str:
-        _chart(ward, patient)
+        chart_of(ward, patient)
         context = ""
         if key := request.args.get("card"):
             try:
@@ -180,146 +156,3 @@ def _chart_pages(routes: Blueprint, ward: Ward) -> None:
         launch = ward.desk.open_launch(patient, context)
         query = urlencode({"iss": ward.fhir_base, "launch": launch})
         return page(patient, "app", frame=f"{ward.settings.app_launch_url}?{query}", from_card=bool(context))
-
-
-def fire(ward: Ward, panel: Panel, hook: str, patient: str, more: dict[str, Any] | None = None) -> Answered:
-    """Fires a hook and puts what came back into the panel."""
-    answered = ward.hooks.fire(hook, patient, more)
-    panel.fired = True
-    panel.problems = list(answered.problems)
-    for exchange in answered.exchanges:
-        cards: list[Card] = []
-        for raw in exchange.cards:
-            try:
-                card, left_out = read_card(raw, exchange.service, hook, patient, ward.settings.app_launch_url)
-            except CardFault as fault:
-                panel.problems.append(f"A card was not shown: {fault}.")
-                continue
-            cards.append(card)
-            panel.problems.extend(f"{one.capitalize()}." for one in left_out)
-        panel.replace(exchange.service, cards)
-    return answered
-
-
-def _card_acts(routes: Blueprint, ward: Ward) -> None:
-    @routes.post("/chart/<patient>/accept")
-    def accept(patient: str) -> Answer:
-        _chart(ward, patient)
-        panel = ward.panels.of(g.session, patient)
-        try:
-            card = panel.card(request.form.get("card", ""))
-            chosen = next(
-                (one for one in card.suggestions if one.uuid == request.form.get("suggestion")), None
-            )
-            if chosen is None:
-                raise CardFault("this suggestion is no longer offered")
-        except CardFault as fault:
-            panel.problems = [f"Not accepted: {fault}."]
-            return _back(patient, "orders")
-        for draft in chosen.drafts:
-            ward.records.add_draft(draft, patient)
-        row = {
-            "card": card.key,
-            "outcome": "accepted",
-            "acceptedSuggestions": [{"id": chosen.uuid}],
-            "outcomeTimestamp": utc_now(),
-        }
-        _send_feedback(ward, panel, card, patient, row)
-        panel.drop(card, f"Accepted: {chosen.label}")
-        return _back(patient, "orders")
-
-    @routes.post("/chart/<patient>/dismiss")
-    def dismiss(patient: str) -> Answer:
-        _chart(ward, patient)
-        panel = ward.panels.of(g.session, patient)
-        try:
-            card = panel.card(request.form.get("card", ""))
-        except CardFault as fault:
-            panel.problems = [f"Not dismissed: {fault}."]
-            return _back(patient, "summary")
-        row: dict[str, Any] = {"card": card.key, "outcome": "overridden", "outcomeTimestamp": utc_now()}
-        reason = next((one for one in card.reasons if one["code"] == request.form.get("reason")), None)
-        comment = request.form.get("comment", "").strip()[:500]
-        override: dict[str, Any] = {}
-        if reason:
-            override["reason"] = {key: value for key, value in reason.items() if value}
-        if comment:
-            override["userComment"] = comment
-        if override:
-            row["overrideReason"] = override
-        _send_feedback(ward, panel, card, patient, row)
-        panel.drop(card, f"Dismissed: {reason['display'] if reason else 'no reason given'}")
-        return _back(patient, "summary")
-
-
-def _send_feedback(ward: Ward, panel: Panel, card: Card, patient: str, row: dict[str, Any]) -> None:
-    exchange = ward.hooks.feedback(card.service, patient, [row])
-    panel.problems = [f"The feedback was not taken. {exchange.problem}"] if exchange.problem else []
-
-
-def _back(patient: str, page: str) -> Answer:
-    return redirect(url_for(f"chart.{page}", patient=patient), 303)
-
-
-def _order_acts(routes: Blueprint, ward: Ward) -> None:
-    def drafts_context(patient: str, selected: Resource | None = None) -> dict[str, Any]:
-        drafts = ward.records.orders(patient, "draft")
-        bundle = {
-            "resourceType": "Bundle",
-            "type": "collection",
-            "entry": [{"resource": one} for one in drafts],
-        }
-        context: dict[str, Any] = {"draftOrders": bundle}
-        if selected is not None:
-            context["selections"] = [f"{selected['resourceType']}/{selected['id']}"]
-        return context
-
-    def drafted(patient: str) -> Resource | None:
-        order = BY_KEY.get(request.form.get("order", ""))
-        if order is None:
-            return None
-        for one in ward.records.orders(patient, "draft"):
-            if order_text(one) == order_text({"code": order.code}):
-                return one
-        return ward.records.add_draft(draft_of(order, patient, utc_now()), patient)
-
-    @routes.post("/chart/<patient>/select")
-    def select(patient: str) -> Answer:
-        _chart(ward, patient)
-        panel = ward.panels.of(g.session, patient)
-        one = drafted(patient)
-        if one is None:
-            panel.problems = ["Choose something to order first."]
-            return _back(patient, "orders")
-        panel.unsigned = False
-        fire(ward, panel, "order-select", patient, drafts_context(patient, one))
-        return _back(patient, "orders")
-
-    @routes.post("/chart/<patient>/sign")
-    def sign(patient: str) -> Answer:
-        _chart(ward, patient)
-        panel = ward.panels.of(g.session, patient)
-        if request.form.get("order"):
-            drafted(patient)
-        drafts = ward.records.orders(patient, "draft")
-        if not drafts:
-            panel.problems = ["There is no draft to sign."]
-            return _back(patient, "orders")
-        if "anyway" not in request.form:
-            answered = fire(ward, panel, "order-sign", patient, drafts_context(patient))
-            if any(exchange.cards for exchange in answered.exchanges) or panel.problems:
-                panel.unsigned = True
-                return _back(patient, "orders")
-        for one in drafts:
-            ward.records.sign(one["resourceType"], one["id"])
-        panel.unsigned = False
-        return _back(patient, "orders")
-
-    @routes.post("/chart/<patient>/remove")
-    def remove(patient: str) -> Answer:
-        _chart(ward, patient)
-        kind, _, name = request.form.get("draft", "").partition("/")
-        if ward.records.owner(kind, name) == patient:
-            ward.records.remove(kind, name)
-        ward.panels.of(g.session, patient).unsigned = False
-        return _back(patient, "orders")
