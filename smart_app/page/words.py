@@ -96,8 +96,9 @@ def clean(text: str, cap: int = 4000, lines: bool = False) -> str:
 
 
 def short(text: str, cap: int = 120) -> str:
-    """Chart text on one line, cut at `cap` characters."""
-    return " ".join(clean(text, cap * 4).split())[:cap].rstrip() + ("…" if len(text) > cap else "")
+    """Chart text on one line, cut at `cap` characters with an ellipsis."""
+    flat = " ".join(clean(text, cap * 4).split())
+    return flat if len(flat) <= cap else flat[: cap - 1].rstrip() + "…"
 
 
 def upper_first(text: str) -> str:

@@ -35,7 +35,7 @@ from smart_app.page.answer import head_of
 from smart_app.page.evidence import number, studies_of
 from smart_app.page.options import build_options
 from smart_app.page.takeaway import LIMITS
-from smart_app.page.words import clean, day_words, raw_path
+from smart_app.page.words import clean, day_words, raw_path, short
 
 NEGATIVE = CASES["cd19-negative"]
 
@@ -270,6 +270,8 @@ def test_text_is_cleaned_and_cut_but_keeps_what_is_clinical() -> None:
     assert clean("CD19\u202e- <5 %\x07\nt(9;22)") == "CD19- <5 % t(9;22)"
     assert clean("a\nb", lines=True) == "a\nb"
     assert len(clean("x" * 10_000, 100)) == 100
+    assert short("a \n  b", 3) == "a b"
+    assert short("abcdef", 4) == "abc…"
     assert day_words(-130) == "\u2212130"
 
 
