@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 
+from sandbox_ehr.export import removal_bundle, seed_bundle
+from sandbox_ehr.patients import all_charts
 from sandbox_ehr.serve import serve
 from sandbox_ehr.settings import CLIENT_IDS, SettingsFault, registration_toml
 
@@ -32,6 +35,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         choices=sorted(CLIENT_IDS),
         help="only print the site table for the service's configuration; needs --port",
     )
+    parser.add_argument(
+        "--bundles",
+        choices=("seed", "remove"),
+        help="only print transaction Bundles for another FHIR server, one patient a line",
+    )
     return parser.parse_args(arguments)
 
 
@@ -41,6 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     if options.registration:
         print(registration_toml(f"http://{options.host}:{options.port}", options.registration), end="")
+        return 0
+    if options.bundles:
+        make = seed_bundle if options.bundles == "seed" else removal_bundle
+        for chart in all_charts(options.today or datetime.now(UTC).date()):
+            print(json.dumps(make(chart)))
         return 0
     try:
         serve(

@@ -150,6 +150,25 @@ def test_the_story_holds_on_another_day(key: str, today: date, tmp_path: Path) -
     held(chart, answer_of(chart, today, tmp_path))
 
 
+def test_bundles_for_other_servers_are_valid_tagged_and_repeatable() -> None:
+    """`--bundles seed` puts each resource under its own id; `--bundles remove` deletes the same ones."""
+    command = [sys.executable, "-m", "sandbox_ehr", "--today", str(TODAY), "--bundles"]
+    lines = {}
+    for way in ("seed", "remove"):
+        done = subprocess.run([*command, way], check=True, capture_output=True, text=True, timeout=60)
+        lines[way] = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines["seed"]) == len(lines["remove"]) == len(CHARTS)
+    for put, taken, chart in zip(lines["seed"], lines["remove"], CHARTS, strict=True):
+        first = {**put, "entry": put["entry"][:3]}
+        get_fhir_model_class("Bundle").model_validate(first)
+        urls = {one["request"]["url"] for one in put["entry"]}
+        assert {one["request"]["method"] for one in put["entry"]} == {"PUT"}
+        assert urls == {f"{one['resourceType']}/{one['id']}" for one in chart.resources}
+        assert urls == {one["request"]["url"] for one in taken["entry"]}
+        assert taken["entry"][-1]["request"]["url"] == f"Patient/{chart.story.patient_id}"
+        assert all(one["resource"]["meta"]["tag"][0]["code"] == "postcart-sandbox" for one in put["entry"])
+
+
 def test_stories_cover_every_category_and_shape() -> None:
     """All ten categories, three shapes, at least fifteen people."""
     assert len(CHARTS) >= 15
