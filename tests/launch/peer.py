@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import requests
-from flask import Flask, Response, jsonify, redirect, request
+from flask import Flask, Response, g, jsonify, redirect, request
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, RSAKey
@@ -86,6 +86,7 @@ class Peer:
         self.tokens: dict[str, dict[str, Any]] = {}
         self.refreshes: dict[str, dict[str, Any]] = {}
         self.refreshed = 0
+        self.busy_s = 0.0
         self.jtis: set[str] = set()
         self.app = Flask("peer")
         self._routes()
@@ -136,6 +137,14 @@ class Peer:
         @app.before_request
         def keep() -> None:
             self.seen.append(f"{request.method} {request.full_path}")
+            g.began = time.perf_counter()
+
+        @app.after_request
+        def count(response: Response) -> Response:
+            # what the browser waits for before our first page: discovery, sign-in, token and keys
+            if not re.match(r"/fhir/[A-Z]", request.path):
+                self.busy_s += time.perf_counter() - g.began
+            return response
 
         app.add_url_rule("/fhir/.well-known/smart-configuration", view_func=self._discovery)
         app.add_url_rule("/fhir/.well-known/openid-configuration", "oidc1", view_func=self._oidc)
