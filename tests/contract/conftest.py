@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 
 _TESTS = Path(__file__).parents[1]
-for _name in ("fhir", "memory", "trust", "operations"):  # the servers and signers of these tests are used here, too
+for _name in (
+    "fhir",
+    "memory",
+    "trust",
+    "operations",
+):  # the servers and signers of these tests are used here, too
     if str(_TESTS / _name) not in sys.path:
         sys.path.append(str(_TESTS / _name))
 

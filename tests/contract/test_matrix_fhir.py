@@ -148,7 +148,9 @@ def test_h01_a_server_that_gives_another_patients_results(stage: Staging) -> Non
 def test_h01_a_server_that_gives_another_patient_record(stage: Staging) -> None:
     """Row FHIR server lying: another Patient than asked for is not taken."""
     made = stage()
-    made.fhir.tricks["Patient"] = lying.body(b'{"resourceType":"Patient","id":"somebody-else","birthDate":"1990"}')
+    made.fhir.tricks["Patient"] = lying.body(
+        b'{"resourceType":"Patient","id":"somebody-else","birthDate":"1990"}'
+    )
     answer = made.call()
     assert answer.status_code == 200
     assert "1990" not in answer.get_data(as_text=True)
@@ -242,7 +244,9 @@ def test_h08_prefetch_states_without_a_server(stage: Staging, state: str) -> Non
 
 
 @pytest.mark.parametrize("given", [None, ESSENTIALS], ids=["no prefetch", "essentials"])
-def test_t07_nothing_goes_to_a_server_that_is_not_registered(stage: Staging, canary: Canary, given: Any) -> None:
+def test_t07_nothing_goes_to_a_server_that_is_not_registered(
+    stage: Staging, canary: Canary, given: Any
+) -> None:
     """T-07: the canary hears nothing, nor does the registered server; the card says "not registered"."""
     made = stage()
     for server in (
