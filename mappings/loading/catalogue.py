@@ -118,10 +118,10 @@ class Outcome:
     """One figure of a study; percent, months, weeks, days, ratio or patients, with its interval if known."""
 
     measure: str
-    value: float | None
+    value: int | float | None
     unit: str
-    ci_low: float | None
-    ci_high: float | None
+    ci_low: int | float | None
+    ci_high: int | float | None
     ci_level: int | None
     at: str | None
     numerator: int | None
@@ -136,7 +136,7 @@ class SafetyOutcome:
 
     event: str
     grade: str | None
-    value: float | None
+    value: int | float | None
     unit: str
     note: str | None = None
 
