@@ -201,6 +201,7 @@ def test_h03_idle_and_absolute_end(serve: Serve, ehr: Peer) -> None:
     assert app.parts.workspaces.get(workspace.rsplit("/", 1)[1]) is None
     app.clock.ahead = timedelta()
     workspace = workspace_of(browser.get(ehr.launch_url("pt1")))
+    wait_ready(browser, workspace)
     for minutes in range(10, 12 * 60, 10):
         app.clock.ahead = timedelta(minutes=minutes)
         app.parts.workspaces.touch(workspace.rsplit("/", 1)[1])
