@@ -34,6 +34,7 @@ _MODULES = {
         "test settings, keys, clock, database, knowledge and each site's servers",
     ),
     "call": ("smart_app.call_command", "sign and send a hook request as a client would"),
+    "demo": ("smart_app.demo_command", "an EHR with invented patients beside the service, on this machine"),
 }
 """Verbs with a module of their own, which declares its arguments; read only when the verb is asked for."""
 

@@ -1,0 +1,1 @@
+"""Trying postcart out: the demo of an EHR and the service, reads from open servers, invented patients for others."""
