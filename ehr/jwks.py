@@ -122,8 +122,13 @@ class KeyCache:
         return None
 
     def find_at(self, url: str, kid: str, alg: str, *, allow_http: bool = False) -> RSAKey | ECKey | None:
-        """The key of an address that was checked against a registration by the caller (id_tokens)."""
-        return self._find(self._shelf(url, url, allow_http), kid, alg)
+        """The key of an address that was checked against a registration by the caller (id_tokens).
+
+        An id_token may leave its `kid` out where the set has one key for it (OpenID Connect Core 10.1); a hook
+        caller's token may not.
+        """
+        shelf = self._shelf(url, url, allow_http)
+        return self._find(shelf, kid, alg) if kid else self._only(shelf, alg)
 
     def states(self) -> dict[tuple[str, str], str]:
         """By site and address: `ok`, `jwks_stale`, `jwks_bad` or `jwks_unreachable`, for `/ready` and IT."""
@@ -161,6 +166,15 @@ class KeyCache:
             if known is None and read:
                 shelf.unknown[kid] = self._monotonic()
         return None if known is None else known.for_algorithm(alg)
+
+    def _only(self, shelf: _Shelf, alg: str) -> RSAKey | ECKey | None:
+        """The one key of the set that fits an algorithm; None where none does or there is a choice."""
+        if shelf.read_at is None:
+            self._read(shelf)
+        if shelf.read_at is None:
+            raise shelf.fault or KeysUnreachable
+        fitting = [key.kid for key in shelf.keys.values() if alg in key.algorithms]
+        return self._find(shelf, fitting[0], alg) if len(fitting) == 1 else None
 
     def _known(self, shelf: _Shelf, kid: str) -> PublicKey | None:
         """A kept key, after its set was renewed where that is due; a set that is too old is given up."""

@@ -326,6 +326,44 @@ def test_keys_of_an_address_for_id_tokens() -> None:
         world.keys.find_at("http://a.example.org/keys", "key-a", "ES384", allow_http=True)
 
 
+def test_an_id_token_without_kid_is_checked_with_the_one_key_that_fits() -> None:
+    """OpenID Connect Core 10.1; public test servers leave it out. With a choice of keys it is refused."""
+    world = two_sites()
+    found = world.keys.find_at(JKU, "", "ES384")
+    assert found is not None
+    assert found.thumbprint() == read_public_key(ES).thumbprint
+    assert world.keys.find_at(JKU, "", "ES256") is None
+    assert len(world.server.reads) == 1
+    other = public_jwk(private_key("other"), "key-other")
+    world.server.sets[JKU] = key_set(ES, other)
+    world.clock.at += IDLE_SECONDS + 1
+    assert world.keys.find_at(JKU, "key-other", "ES384") is not None
+    assert world.keys.find_at(JKU, "", "ES384") is None
+    assert world.why(sign(private_key("a"), claims(), kid="")) == "kid"
+
+
+def test_t_06_an_id_token_without_kid_is_refused_while_no_key_set_was_had() -> None:
+    world = two_sites()
+    world.server.broken = TransportFault("down")
+    with pytest.raises(KeysUnreachable):
+        world.keys.find_at(JKU, "", "ES384")
+    world.server.broken = None
+    world.clock.at += 13
+    assert world.keys.find_at(JKU, "", "ES384") is not None
+
+
+def test_t_05_a_key_set_that_was_changed_is_followed_without_kid() -> None:
+    world = two_sites()
+    assert world.keys.find_at(JKU, "", "ES384") is not None
+    fresh = public_jwk(private_key("fresh"), "key-new")
+    world.server.sets[JKU] = key_set(fresh)
+    world.clock.at += 301
+    world.keys.find_at(JKU, "", "ES384")
+    now = world.keys.find_at(JKU, "", "ES384")
+    assert now is not None
+    assert now.thumbprint() == read_public_key(fresh).thumbprint
+
+
 def test_several_registered_addresses_are_tried_where_the_token_names_none() -> None:
     site = site_a(jku=("https://a.example.org/old", JKU))
     world = World((site, site_b()), two_sites().server)
