@@ -71,8 +71,5 @@ def sheet_text(sheet: Sheet) -> str:
         for row in section.rows:
             lines.append(f"{row.label}:")
             for value in row.values:
-                # what is pasted must not be folded; only sentences are
-                lines += (
-                    indented(value) if " " in value and "://" not in value.split(" ")[0] else [f"  {value}"]
-                )
+                lines += indented(value) if section.key in _SENTENCES else [f"  {value}"]
     return "\n".join(lines)
