@@ -102,7 +102,7 @@ class HookService:
         evaluation = judgement.evaluate(decoded, context.patientId, self._moment(call.site))
         _check_essentials(evaluation, gaps)
         notes = (_NOT_REGISTERED,) if gaps.server_not_registered else ()
-        due = advise(evaluation, judgement, context, decoded, call.site, notes)
+        due = _advised(evaluation, judgement, context, decoded, call.site, notes)
         shown = self._without_overridden(due, call.site, context)
         response = self._response(shown, evaluation, call.site, context)
         answer = Answer(
@@ -216,7 +216,26 @@ def _decoded(body: bytes) -> Decoded:
     try:
         return decode_request(body)
     except BadBody as fault:
-        raise Refusal(_BAD_BODY_STATUS.get(fault.code, 400), fault.code, str(fault), fault.field) from fault
+        raise _bad_body(fault) from fault
+
+
+def _advised(
+    evaluation: Evaluation,
+    judgement: Judgement,
+    context: Context,
+    decoded: Decoded,
+    site: Site | None,
+    notes: tuple[str, ...],
+) -> tuple[AdvisedCard, ...]:
+    """The cards that are due; draft orders are read only here, and may turn out to be no Bundle."""
+    try:
+        return advise(evaluation, judgement, context, decoded, site, notes)
+    except BadBody as fault:
+        raise _bad_body(fault) from fault
+
+
+def _bad_body(fault: BadBody) -> Refusal:
+    return Refusal(_BAD_BODY_STATUS.get(fault.code, 400), fault.code, str(fault), fault.field)
 
 
 def _check_patient(decoded: Decoded, patient_id: str) -> None:
