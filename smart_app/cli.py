@@ -35,6 +35,8 @@ _MODULES = {
     ),
     "call": ("smart_app.call_command", "sign and send a hook request as a client would"),
     "demo": ("smart_app.demo_command", "an EHR with invented patients beside the service, on this machine"),
+    "try": ("smart_app.try_command", "read a patient from an open FHIR server and judge the chart"),
+    "seed": ("smart_app.seed_command", "load the invented patients into a FHIR server, or remove them"),
 }
 """Verbs with a module of their own, which declares its arguments; read only when the verb is asked for."""
 
