@@ -400,9 +400,9 @@ def test_an_overlay_that_is_broken_is_found(site: Site, check: Check, tmp_path: 
     overlay = tmp_path / "overlay"
     overlay.mkdir()
     site.write('overlay = "overlay"')
-    (overlay / "policy.json").write_text("{")
+    (overlay / "overlay.json").write_text("{")
     status, text = check("--offline")
-    assert (status, "policy.json" in text, "overlay" in text) == (1, True, True), text
+    assert (status, "overlay.json" in text, "overlay" in text) == (1, True, True), text
 
 
 def test_a_failed_selftest_is_a_fault(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
