@@ -14,6 +14,7 @@ from mappings.evaluation import Branch, CriterionResult, Outcome, RelapseCategor
 from mappings.facts import Antigen, AntigenState, Certainty, Diagnosis, Facts, Sighting, SourceRef
 
 _LYMPHOID_SCOPES = frozenset({"in", "outside", "unspecified", "excluded"})
+_GIVEN = ("MedicationAdministration/", "MedicationStatement/")
 _GROUPS_NOT_LYMPHOID = frozenset({"myeloid"})
 _BY_STATE = {
     AntigenState.POSITIVE: RelapseCategory.CD19_POSITIVE,
@@ -117,11 +118,24 @@ def has_cd19_car_t(facts: Facts, course: Course) -> CriterionResult:
     needed = ("Procedure", "MedicationAdministration", "Condition")
     if not seen.complete(*needed):
         return CriterionResult(name, Outcome.UNKNOWN, f"not seen in full: {seen.gaps(*needed)}", "11.5")
+    unnamed = _unnamed_drugs(facts)
+    if unnamed:
+        because = "a drug that was given is named by a reference that was not read; it may be CAR T"
+        return CriterionResult(name, Outcome.UNKNOWN, because, "11.5", unnamed)
     other = tuple(s for i in (*facts.infusions, *facts.other_cellular) for s in i.sources)
     because = (
         "only cellular therapy against another target was found" if other else "no infusion in the data read"
     )
     return CriterionResult(name, Outcome.FAILS, because, "EN-1", other)
+
+
+def _unnamed_drugs(facts: Facts) -> tuple[SourceRef, ...]:
+    """Administrations whose drug could not be told: each may be the infusion that is looked for."""
+    return tuple(
+        r.source
+        for r in facts.remarks
+        if r.code == "no-drug" and r.source is not None and r.source.reference.startswith(_GIVEN)
+    )
 
 
 def has_relapse(facts: Facts, course: Course) -> CriterionResult:

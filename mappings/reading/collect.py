@@ -43,6 +43,7 @@ class Triggers:
     procedures: re.Pattern[bytes]
 
 
+_NOT_GIVEN = frozenset({"not-done", "not-taken", "entered-in-error", "cancelled"})
 _ALWAYS = frozenset(
     {"Patient", "DiagnosticReport", "DocumentReference", "Specimen", "Medication", "FamilyMemberHistory"}
 )
@@ -159,8 +160,9 @@ def _with_medication(hit: Hit, chart: Chart, recogniser: Recogniser) -> Hit:
         named = wire.Concept(text=reference.display)
     if named is None:
         reason = "names its drug by a reference that was not given: which drug it was is not known"
+        code = "no-drug-not-given" if hit.status in _NOT_GIVEN else "no-drug"
         chart.remarks.append(
-            Remark("unread", reason, SourceRef(hit.reference), about="medication", code="no-drug")
+            Remark("unread", reason, SourceRef(hit.reference), about="medication", code=code)
         )
         return hit
     concepts: tuple[Concept, ...] = recogniser.concepts(named)

@@ -70,8 +70,11 @@ def test_faces_make_no_clinical_object(path: Path) -> None:
         "AntigenView",
         "AntigenResult",
         "CriterionResult",
-        "replace",
     }
+    clinical = {"evaluation", "assessment", "match", "view", "result", "facts", "criterion"}
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in made, f"{path}: {node.func.id}"
+            if node.func.id == "replace" and node.args:
+                changed = ast.unparse(node.args[0]).rpartition(".")[2]
+                assert changed not in clinical, f"{path}: replace({changed})"
