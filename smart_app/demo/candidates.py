@@ -46,20 +46,20 @@ class Candidate:
         return "; ".join(dict.fromkeys((*self.car_t, *self.disease)))
 
 
-class _Coding(msgspec.Struct):
+class _Coding(msgspec.Struct, frozen=True):
     system: str | None = None
     code: str | None = None
 
 
-class _Concept(msgspec.Struct):
+class _Concept(msgspec.Struct, frozen=True):
     coding: list[_Coding] = []
 
 
-class _Reference(msgspec.Struct):
+class _Reference(msgspec.Struct, frozen=True):
     reference: str = ""
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, frozen=True):
     subject: _Reference = _Reference()
     code: _Concept = _Concept()
     medicationCodeableConcept: _Concept = _Concept()  # noqa: N815  name as on the wire
