@@ -81,8 +81,8 @@ class HookService:
     """
 
     judge: Callable[[Site | None], Judgement]
-    public_url: str
-    hooks: Collection[str] = OFFERED
+    public_url: Callable[[], str]
+    hooks: Callable[[], Collection[str]] = lambda: OFFERED
     memory: Memory | None = None
     pseudonym: Callable[[str, str], str] = lambda site, text: ""
     link: FhirLink | None = None
@@ -123,7 +123,7 @@ class HookService:
 
     def hooks_of(self, service: str, site: Site | None) -> frozenset[str]:
         """The hooks this service answers for this site; `Refusal` 404 where there is no such service."""
-        offered = frozenset(self.hooks) & frozenset(SERVICE_HOOKS.get(service, ()))
+        offered = frozenset(self.hooks()) & frozenset(SERVICE_HOOKS.get(service, ()))
         if site is not None and site.hooks:
             offered &= frozenset(site.hooks)
         if not offered:
@@ -161,7 +161,7 @@ class HookService:
         self, shown: tuple[AdvisedCard, ...], evaluation: Evaluation, site: Site | None, context: Context
     ) -> dict[str, object]:
         silent = _silent(site)
-        linking = Linking(self.public_url.rstrip("/"), self.context_key)
+        linking = Linking(self.public_url(), self.context_key)
         response: dict[str, object] = {
             "cards": [] if silent else cards_as_json(shown, evaluation, linking, site, context.patientId)
         }

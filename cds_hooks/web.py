@@ -84,7 +84,7 @@ def hook_routes(service: HookService, door: Door, memory: Memory | None) -> Blue
     def list_services() -> Response:
         config = door.config()
         caller = door.admit("/cds-services") if config.discovery_authenticated else None
-        hooks = tuple(service.hooks)
+        hooks = tuple(service.hooks())
         if caller is not None and caller.site.hooks:
             hooks = tuple(hook for hook in hooks if hook in caller.site.hooks)
         return jsonify(discovery(hooks, version=config.discovery_version))

@@ -54,7 +54,7 @@ def create_app(
     _hooks(app, running, threads)
     app.register_blueprint(launch_routes(launch_parts(parts, _note_launch, _request_id)))
     status_pages(app, running)
-    _errors(app, running.metrics)
+    _errors(app, running)
     _after(app, running)
     app.extensions["postcart"] = running
     running.budget = Budget(max(1, threads - _FREE_THREADS))
@@ -83,8 +83,8 @@ def _hooks(app: Flask, running: Running, threads: int) -> None:
     parts = running.parts
     service = HookService(
         judge=parts.judges.of,
-        public_url=parts.config.public_url,
-        hooks=parts.config.offered_hooks,
+        public_url=lambda: parts.config.public_url.rstrip("/"),
+        hooks=lambda: parts.config.offered_hooks,
         memory=parts.store,
         pseudonym=parts.pseudonym,
         link=parts.link,
@@ -152,17 +152,23 @@ def _refused(fault: Refusal) -> Response:
     return response
 
 
-def _errors(app: Flask, metrics: Metrics) -> None:
+def _errors(app: Flask, running: Running) -> None:
+    metrics = running.metrics
+
     @app.errorhandler(Refusal)
     def refused(fault: Refusal) -> Response:
         metrics.add("postcart_refusals_total", "code", fault.code)
+        site = g.get("site", "")
         if fault.code == "limited":
-            metrics.count("postcart_limited_total", g.get("site", ""))
+            metrics.count("postcart_limited_total", site)
         if isinstance(fault, NotTrusted):
             metrics.add("postcart_distrusted_total", "why", fault.why)
+        if site:  # one audit row per call of a registered site, answered or not
+            running.parts.store.record_event("refused", site, {"code": fault.code, "path": request.path})
         write_log(
             "refused",
             level="warning",
+            site=site,
             status=fault.status,
             code=fault.code,
             why=fault.why,

@@ -5,39 +5,38 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cds_hooks.advice import Evaluator, Judgement
-from cds_hooks.names import card_names
-from cds_hooks.outcome import Refusal
+from cds_hooks.advice import Evaluator
 from cds_hooks.trust import Gate
+from ehr.asking import Limits
 from ehr.breaker import Breaker
 from ehr.fhir import FhirLink
 from ehr.jwks import KeyCache
+from ehr.own_keys import KeyFault as OwnKeyFault
 from ehr.own_keys import KeyFolder
 from ehr.registrations import ConfigError, Registry, read_config
-from ehr.site import Config, Site
+from ehr.site import Config
 from ehr.transport import Transport
 from mappings.evaluate import evaluate
 from mappings.evaluation import Evaluation
-from mappings.loading import Knowledge, KnowledgeError, packaged_folder
-from mappings.loading.load import build, read_folder
+from mappings.loading import Knowledge, KnowledgeError
 from mappings.reading.decode import Decoded
+from smart_app.judges import Judges
 from smart_app.launch.parts import LaunchParts, Note
 from smart_app.launch.seal import Sealer, load_sealer
 from smart_app.log import write_log
 from smart_app.operations.metrics import Metrics
-from smart_app.selftest import evaluator_of
 from smart_app.settings import Settings, SettingsError
 from smart_app.store import Store, StoreRefused, keyed_hash, load_or_make_key, open_store
 from smart_app.store.keys import KeyFault, derived
 from smart_app.store.place import store_place
 
 _APP_THREADS = 16
+_APP_PAGES = 600
 
 
 @dataclass(slots=True)
@@ -82,65 +81,6 @@ class Parts:
         self.transport.close()
 
 
-class Judges:
-    """What each site's charts are judged with; an overlay that breaks later leaves the last good one in force."""
-
-    def __init__(
-        self, knowledge: Knowledge, regions: tuple[str, ...], evaluate: Evaluator | None = None
-    ) -> None:
-        self.knowledge = knowledge
-        self._regions = regions
-        self._replaced = evaluate
-        self._lock = threading.Lock()
-        self._overlays: dict[Path, Knowledge] = {}
-        self._made: dict[tuple[str, str], Judgement] = {}
-        self.kept = ""
-
-    def of(self, site: Site | None) -> Judgement:
-        """The judgement of a site; `Refusal` 503 where its overlay was never readable."""
-        overlay = site.overlay if site is not None else None
-        knowledge = self.knowledge if overlay is None else self._with(overlay)
-        region = site.region if site is not None else ""
-        found = self._made.get((knowledge.digest, region))
-        if found is None:
-            regions = (region,) if region else self._regions
-            evaluate = self._replaced if self._replaced is not None else evaluator_of(knowledge, regions)
-            found = Judgement(evaluate, card_names(knowledge), knowledge)
-            self._made[(knowledge.digest, region)] = found
-        return found
-
-    def load(self, config: Config) -> None:
-        """Reads the overlays of all sites; raises `KnowledgeError` for one that was never good."""
-        for site in config.sites:
-            if site.overlay is not None:
-                self._read(site.overlay)
-
-    def reload(self, config: Config) -> None:
-        """Reads all overlays again; a broken one leaves the last good in force and is named in `kept`."""
-        try:
-            self.load(config)
-        except KnowledgeError as fault:
-            self.kept = str(fault)
-            write_log("overlay-kept", level="error", code="overlay_kept")
-            return
-        self.kept = ""
-
-    def _with(self, overlay: Path) -> Knowledge:
-        found = self._overlays.get(overlay)
-        if found is not None:
-            return found
-        try:
-            return self._read(overlay)
-        except KnowledgeError as fault:
-            raise Refusal(503, "not-ready", "this site's own knowledge cannot be read") from fault
-
-    def _read(self, overlay: Path) -> Knowledge:
-        with self._lock:
-            knowledge = build(read_folder(packaged_folder(), overlay))
-            self._overlays[overlay] = knowledge
-        return knowledge
-
-
 def read_sites(settings: Settings) -> Config:
     """The registrations a process starts with; raises `SettingsError` naming every fault of the file."""
     if not settings.config:
@@ -176,8 +116,9 @@ def assemble(
     try:
         secret = load_or_make_key(place.key_file)
         judges.load(config)
+        sealer = load_sealer(key_dir)
         store = open_store(place.url, key=secret, folder=place.folder)
-    except (KeyFault, StoreRefused, KnowledgeError) as fault:
+    except (KeyFault, OwnKeyFault, StoreRefused, KnowledgeError) as fault:
         raise SettingsError("state", str(fault), "") from fault
     except OSError as error:
         raise SettingsError(
@@ -205,11 +146,11 @@ def assemble(
         transport=transport,
         keys=keys,
         link=FhirLink(transport, breaker=breaker),
-        app_link=FhirLink(transport, threads=_APP_THREADS, breaker=breaker),
+        app_link=FhirLink(transport, threads=_APP_THREADS, breaker=breaker, limits=Limits(pages=_APP_PAGES)),
         store=store,
         gate=gate if config.sites else None,
         own_keys=KeyFolder(key_dir, lambda: datetime.now(UTC)),
-        sealer=load_sealer(key_dir),
+        sealer=sealer,
         metrics=metrics,
         secret=secret,
     )
@@ -239,6 +180,7 @@ def launch_parts(parts: Parts, note: Note, chosen_id: Callable[[], str]) -> Laun
         regions=settings.regions,
         note=note,
         request_id=chosen_id,
+        judging=parts.judges.of,
     )
 
 

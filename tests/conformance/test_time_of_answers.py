@@ -15,7 +15,7 @@ import pytest
 from cds_hooks.listing import RELAPSE
 from cds_hooks.service import HookCall, HookService
 from mappings.loading import load_knowledge
-from smart_app.parts import Judges
+from smart_app.judges import Judges
 from smart_app.settings import parse_moment
 
 BENCH = Path(__file__).parents[2] / "bench"
@@ -30,7 +30,7 @@ def service() -> HookService:
     knowledge = load_knowledge()
     return HookService(
         judge=Judges(knowledge, ("US", "EU")).of,
-        public_url="http://127.0.0.1:1",
+        public_url=lambda: "http://127.0.0.1:1",
         as_of=parse_moment("2026-02-01T12:00:00Z"),
         opened=True,
     )

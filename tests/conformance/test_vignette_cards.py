@@ -17,7 +17,7 @@ from cds_hooks.outcome import Refusal
 from cds_hooks.service import HookCall, HookService
 from mappings.evaluation import RelapseCategory
 from mappings.loading import load_knowledge
-from smart_app.parts import Judges
+from smart_app.judges import Judges
 
 LIBRARY = Path(__file__).parents[1] / "vignettes"
 NAMES = sorted(path.parent.name for path in LIBRARY.glob("*/expected.json"))
@@ -33,7 +33,7 @@ def answered(name: str) -> dict[str, Any] | None:
     knowledge = load_knowledge()
     service = HookService(
         judge=Judges(knowledge, ("US", "EU")).of,
-        public_url="http://127.0.0.1:1",
+        public_url=lambda: "http://127.0.0.1:1",
         as_of=datetime.fromisoformat(expected["now"]),
         opened=True,
     )
