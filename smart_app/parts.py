@@ -126,18 +126,10 @@ def assemble(
             f"The folder for database and keys cannot be used ({error.strerror}).",
             "Name folders this account may write: database_url and key_dir in the registration file.",
         ) from error
-    path = Path(settings.config) if settings.config else None
-    registry = Registry(config, path)
-    transport = Transport()
-    breaker = Breaker()
+    registry = Registry(config, Path(settings.config) if settings.config else None)
+    transport, breaker = Transport(), Breaker()
     keys = KeyCache(
         transport, note=lambda site, state: metrics.count("postcart_jwks_total", site, state=state)
-    )
-    gate = Gate(
-        registry,
-        keys,
-        store,
-        note=lambda site, code: metrics.count("postcart_database_events_total", event=code),
     )
     return Parts(
         settings=settings,
@@ -148,12 +140,19 @@ def assemble(
         link=FhirLink(transport, breaker=breaker),
         app_link=FhirLink(transport, threads=_APP_THREADS, breaker=breaker, limits=Limits(pages=_APP_PAGES)),
         store=store,
-        gate=gate if config.sites else None,
+        gate=_gate(registry, keys, store, metrics) if config.sites else None,
         own_keys=KeyFolder(key_dir, lambda: datetime.now(UTC)),
         sealer=sealer,
         metrics=metrics,
         secret=secret,
     )
+
+
+def _gate(registry: Registry, keys: KeyCache, store: Store, metrics: Metrics) -> Gate:
+    def note(site: str, code: str) -> None:
+        metrics.count("postcart_database_events_total", event=code)
+
+    return Gate(registry, keys, store, note=note)
 
 
 def launch_parts(parts: Parts, note: Note, chosen_id: Callable[[], str]) -> LaunchParts:

@@ -29,7 +29,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """There is no way down: go back by restoring a backup (H-61)."""
-    raise NotImplementedError
+    raise RuntimeError("there is no way back: put the backup in place")
 
 
 def _text(name: str, kind: sa.types.TypeEngine[str] = _SHORT) -> sa.Column[str]:
