@@ -25,7 +25,7 @@ from smart_app.launch.queries import (
     referred_queries,
     resources_of,
 )
-from smart_app.launch.renewal import Renewal
+from smart_app.launch.renewal import Giver, Renewal
 from smart_app.launch.session import Session
 from smart_app.launch.vault import Opened, Vault
 
@@ -34,6 +34,9 @@ FEEDBACK_SYSTEM = "https://postcart.org/fhir/CodeSystem/page-feedback"
 MOST_STATED = 20
 STATED_LIFE_S = 30 * 60
 STOPPED = "reading was stopped by the user"
+_ANTIGEN_FIELDS = ("cd19", "cd20", "cd22")
+_SAMPLE_FIELDS = ("specimen", "method", "collected")
+_SAYING_FIELDS = (*_ANTIGEN_FIELDS, "product", "confirmed", "disregard")
 _NEW_TOKENS = 6
 _LOOK_S = 0.2
 
@@ -175,33 +178,26 @@ class Desk:
         return found
 
     def _ask(self, opened: Opened, query: Query, deadline: Deadline, request_id: str) -> Fetched:
-        """One query, with a fresh token each time the EHR has refused one; raises where the EHR ended the session."""
+        """One query, with a fresh token each time one runs out or is refused; raises where the EHR ended the session."""
         for _ in range(_NEW_TOKENS):
-            token = self._renewal.token(opened.name)
-            ended: list[LaunchFault] = []
-
-            def renew(refused: str = token, ended: list[LaunchFault] = ended) -> str | None:
-                try:
-                    return self._renewal.renewed(opened.name, refused)
-                except LaunchFault as fault:
-                    ended.append(fault)
-                    return None
-
+            tokens = Giver(self._renewal, opened.name)
+            first = tokens.given
             one = self._parts.link.fetch(
                 opened.site,
                 (query,),
-                token=token,
+                token=first,
                 deadline=deadline,
                 request_id=request_id,
-                renew=renew,
+                renew=tokens.another,
+                current=tokens.current,
                 progress=lambda query, pages, state: self._parts.charts.step(
                     opened.name, query, pages, "reading"
                 ),
             )[query.key]
-            if ended:
-                raise ended[0]
+            if tokens.ended is not None:
+                raise tokens.ended
             refused = one.code == "no-right" and one.status == HTTPStatus.UNAUTHORIZED
-            if not refused or deadline.passed or self._renewal.token(opened.name) == token:
+            if not refused or deadline.passed or self._renewal.token(opened.name) == first:
                 break
         return one
 
@@ -225,8 +221,10 @@ class Desk:
         now = self._parts.clock().timestamp()
 
         def add(session: Session) -> Session:
-            live = stated_now(session, now)
-            return replace(session, stated=(*live, {**form, "at": str(now)})[-MOST_STATED:], stated_at=now)
+            kept = tuple(left for one in stated_now(session, now) if (left := _without_restated(one, form)))
+            if len(kept) >= MOST_STATED:
+                raise LaunchFault("bad-form", "too-many")
+            return replace(session, stated=(*kept, {**form, "at": str(now)}))
 
         return self._vault.change(opened.name, add)
 
@@ -249,11 +247,14 @@ class Desk:
         self._parts.charts.change(opened.name, lambda chart: replace(chart, accepted=True, cut=True))
 
     def feedback(self, opened: Opened, *, reason: str, display: str) -> None:
-        """Stores coded feedback on what the page says; raises `StoreDown`. No record and no patient is named."""
+        """Stores coded feedback on what the page says; raises `StoreDown`. No record and no patient is named.
+
+        Never under the card's own id: a complaint about the page must not silence the card (H-44).
+        """
         if self._parts.memory is None:
             raise StoreDown
         now = self._parts.clock()
-        card = opened.session.card or str(uuid.uuid5(uuid.NAMESPACE_URL, f"postcart:{opened.name}"))
+        card = str(uuid.uuid5(uuid.NAMESPACE_URL, f"postcart:{opened.name}"))
         self._parts.memory.record_feedback(
             [
                 FeedbackRow(
@@ -277,8 +278,20 @@ class Desk:
 
 
 def stated_now(session: Session, now: float) -> tuple[Mapping[str, str], ...]:
-    """The statements that still stand: they end thirty minutes after the last of them was made (H-46)."""
-    return tuple(session.stated) if now - session.stated_at < STATED_LIFE_S else ()
+    """The statements that still stand: each ends thirty minutes after it was made (H-46)."""
+    return tuple(one for one in session.stated if now - float(one["at"]) < STATED_LIFE_S)
+
+
+def _without_restated(earlier: Mapping[str, str], form: Mapping[str, str]) -> Mapping[str, str]:
+    """An earlier statement without the antigens that the new one states again of one specimen; empty if nothing is left.
+
+    A slip that was put right must not stand beside its correction as a result that disagrees.
+    """
+    again = {name for name in _ANTIGEN_FIELDS if form.get(name)}
+    if any(earlier.get(name) != form.get(name) for name in _SAMPLE_FIELDS):
+        return earlier
+    left = {name: value for name, value in earlier.items() if name not in again}
+    return left if any(left.get(name) for name in _SAYING_FIELDS) else {}
 
 
 def done_step(one: Fetched) -> Step:

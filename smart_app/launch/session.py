@@ -68,7 +68,6 @@ class Session:
     round: int = 0
     went_on: bool = False
     stated: tuple[Mapping[str, Any], ...] = ()
-    stated_at: float = 0.0
 
     @property
     def scopes(self) -> Scopes:

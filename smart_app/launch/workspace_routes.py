@@ -23,6 +23,7 @@ from smart_app.page.states import render_ended, render_loading, render_progress,
 from smart_app.page.takeaway import json_document, plain_text
 from smart_app.page.view import PageView
 from smart_app.page.whatif import LONGEST_WHERE, StatementFault, read_statements
+from smart_app.page.why import strangers_of
 from smart_app.page.words import moment_words
 
 REASONS = dict(FEEDBACK_REASONS)
@@ -63,7 +64,8 @@ def workspace_routes(routes: Blueprint, parts: LaunchParts, vault: Vault, desk: 
                     vault.touch(workspace)
                     parts.charts.used(workspace)
                 response = view(opened, **rest)
-                if not post and response.mimetype == "text/html":
+                # also answers to forms, text and JSON: each may stand on a screen that somebody walks away from
+                if not {"Location", "Clear-Site-Data"} & set(response.headers.keys()):
                     after = opened.site.idle_minutes * 60
                     response.headers["Refresh"] = f"{after}; url=/w/{workspace}/idle"
                 return response
@@ -134,7 +136,7 @@ def _page_routes(entered: Callable[..., Callable[..., None]], parts: LaunchParts
     def raw(opened: Opened, kind: str, name: str) -> Response:
         chart, evaluation = desk.ready_chart(opened)
         content = chart.records.get(f"{kind}/{name}")
-        if content is None:
+        if content is None or f"{kind}/{name}" in strangers_of(evaluation):
             raise LaunchFault("not-in-chart")
         if request.args.get("format") == "json":
             return Response(content, mimetype="application/fhir+json")

@@ -260,7 +260,7 @@ def _check(view: PageView, check: Check) -> CheckLine:
     if check.values or check.value not in ("", NOT_SEEN):
         unknown = source == "antigen" and "unknown" in check.value and "positive" not in check.value
         kind, glyph = ("missing", "missing") if unknown else ("value", "value")
-        value = words.upper_first(words.short(check.value, 200))
+        value = words.upper_first(words.short(f"{_measured(view, check)}{check.value}", 200))
         return CheckLine(check.fact, label, check.why, not check.seen, kind, glyph, value, "")
     if source in ("condition", "therapy"):
         types = ("Condition",) if source == "condition" else ("MedicationAdministration", "Procedure")
@@ -310,9 +310,24 @@ def _check(view: PageView, check: Check) -> CheckLine:
     )
 
 
+def _measured(view: PageView, check: Check) -> str:
+    """What was measured, where it is not what the check is called: a creatinine is no creatinine clearance."""
+    kinds = {value.fact for value in check.values}
+    if len(kinds) != 1 or check.fact in kinds:
+        return ""
+    concept = view.knowledge.concepts.get(kinds.pop())
+    said = concept is None or concept.label.lower() in check.value.lower()
+    return "" if said or concept is None else f"{concept.label} "
+
+
 def _read_in_full(view: PageView, types: tuple[str, ...]) -> bool:
-    seen = {row.type: row.state for row in view.evaluation.facts.seen}
-    return all(seen.get(kind) == "complete" for kind in types)
+    """Whether a `none found` may be said of these types: all complete, and no entry of theirs unreadable (H-08, H-11)."""
+    evaluation = view.evaluation
+    seen = {row.type: row.state for row in evaluation.facts.seen}
+    unread = {
+        r.source.reference.partition("/")[0] for r in evaluation.assessment.unread if r.source is not None
+    }
+    return all(seen.get(kind) == "complete" and kind not in unread for kind in types)
 
 
 def age_filter(age: int | None) -> str:

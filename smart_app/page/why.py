@@ -36,6 +36,8 @@ _DECIDED_BY = {
     RelapseCategory.NO_CD19_CAR_T: "cd19-car-t",
     RelapseCategory.NO_RELAPSE: "relapse-after-car-t",
 }
+_AFTER_INFUSION = frozenset({"relapse-after-car-t", "lineage-switch"})
+_STRANGER = "other-patient"
 _QUOTED = frozenset({"relapse-after-car-t", "lineage-switch"})
 _SOURCES_SHOWN = 4
 _NOTES_SHOWN = 12
@@ -147,6 +149,13 @@ def _asked(evaluation: Evaluation) -> list[CriterionResult]:
     return trail
 
 
+def strangers_of(evaluation: Evaluation) -> frozenset[str]:
+    """Records that came with the chart and are of another patient: named, never shown under this one's name (H-01)."""
+    assessment = evaluation.assessment
+    remarks = (*assessment.set_aside, *assessment.conflicts, *assessment.unread, *assessment.remarks)
+    return frozenset(r.source.reference for r in remarks if r.code == _STRANGER and r.source is not None)
+
+
 def dates_of(facts: Facts) -> dict[str, ClinicalDate]:
     """The day each record bears, where a fact that rests on it has one."""
     found: dict[str, ClinicalDate] = {}
@@ -205,9 +214,17 @@ def _answer(evaluation: Evaluation, step: CriterionResult) -> str:
         return words.ended(f"Yes: {because}")
     if step.outcome is Outcome.UNKNOWN:
         return words.ended(f"Not known: {because}")
+    if step.criterion in _AFTER_INFUSION and _infusion_open(evaluation):
+        return "Not known: whether and when a CD19 CAR T was given is not known, so nothing can be placed after it."
     if _cut(evaluation, step.criterion):
         return "Not known in full: nothing of it in what was read, but not everything was read."
     return words.ended(f"No: {because}")
+
+
+def _infusion_open(evaluation: Evaluation) -> bool:
+    """Whether the infusion is an open question: then nothing after it can be denied (rules 11.8, H-08)."""
+    trail = evaluation.assessment.trail
+    return any(one.criterion == "cd19-car-t" and one.outcome is Outcome.UNKNOWN for one in trail)
 
 
 def _kind_words(text: str) -> str:
@@ -306,7 +323,8 @@ def _note(view: PageView, remark: Remark, glyph: str) -> Note:
     reference = remark.source.reference if remark.source is not None else ""
     kind = "user" if remark.code == "stated" else glyph
     sentence = words.ended(words.upper_first(words.short(remark_sentence(remark), 300)))
-    return Note(kind, sentence, "", words.short(reference, 90), words.raw_path(view.base, reference))
+    raw = "" if remark.code == _STRANGER else words.raw_path(view.base, reference)
+    return Note(kind, sentence, "", words.short(reference, 90), raw)
 
 
 def _read_words(evaluation: Evaluation) -> str:
