@@ -148,7 +148,14 @@ def test_what_was_withheld_never_becomes_a_no(pair: Pair) -> None:
     # last in this module: the service leaves an EHR that keeps failing alone for a while
     relapsed = [chart for chart in charts() if chart.story.category.startswith("cd19-")]
     assert len(relapsed) >= 10
-    for switched in ("withhold_reports", "withhold_observations", "outcome_prefetch", "failing_procedures"):
+    for switched in (
+        "withhold_reports",
+        "withhold_observations",
+        "outcome_prefetch",
+        "no_token",
+        "slow_observations",
+        "failing_procedures",
+    ):
         ward(pair.box).switches.set({switched})
         for chart in relapsed:
             found = pair.fire(chart.story.patient_id)["category"]
