@@ -28,6 +28,7 @@ def configured(said: Mapping[str, Any], site: Site, smart: SmartClient) -> Itera
     base = parse_address(smart.iss, allow_http=site.test)
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
         yield from _endpoint(said.get(name), name, site, base)
+    yield from _issuer(said.get("issuer"), site, smart)
     yield from _challenge(said, site)
     yield from _capabilities(said, site, smart)
     yield from _token_endpoint(said, site, smart)
@@ -56,6 +57,13 @@ def _endpoint(value: object, name: str, site: Site, base: Address) -> Iterator[F
         yield fault(AREA, f"{name} is on {host}, which is not listed: launches stop", mend, site.name)
     else:
         yield good(AREA, f"{name} is on {address.origin}, listed", site.name)
+
+
+def _issuer(value: object, site: Site, smart: SmartClient) -> Iterator[Finding]:
+    """Another issuer than any registered address is allowed, and is how a test system in a live site shows (H-58)."""
+    if not isinstance(value, str) or not value or value in (smart.iss, *site.iss):
+        return
+    yield note(AREA, f"its issuer is {one_line(value, 200)}: is that the system you mean?", site.name)
 
 
 def _challenge(said: Mapping[str, Any], site: Site) -> Iterator[Finding]:

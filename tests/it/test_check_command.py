@@ -303,6 +303,14 @@ def test_h59_silent_mode_past_its_day_is_a_warning_with_the_fix(site: Site, chec
     assert check("--offline", "--strict")[0] == 0
 
 
+def test_h58_an_issuer_that_nobody_registered_is_pointed_out(site: Site, check: Check) -> None:
+    site.bend(CONFIGURATION, lambda said: said.update(issuer="https://test-system.example.org"))
+    status, text = check()
+    assert (status, "its issuer is https://test-system.example.org" in text) == (0, True), text
+    site.bend(CONFIGURATION, lambda said: said.update(issuer=site.base))
+    assert "its issuer is" not in check()[1]
+
+
 def test_all_faults_of_the_settings_are_told_at_once(site: Site, check: Check) -> None:
     site.write('colour = "red"\nrate_per_minute = 0', top="deadline_s = 99", smart='scopes = "v3"')
     status, text = check()
