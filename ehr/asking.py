@@ -57,15 +57,23 @@ class Headers(Protocol):
 
 
 class Renewal:
-    """The token of one fetch, renewed at most once for all its queries. Never shown, stored or put in a message."""
+    """The token of one fetch, renewed at most once after a refusal. Never shown, stored or put in a message."""
 
-    def __init__(self, token: str | None, renew: Callable[[], str | None] | None) -> None:
+    def __init__(
+        self,
+        token: str | None,
+        renew: Callable[[], str | None] | None,
+        current: Callable[[], str | None] | None = None,
+    ) -> None:
         self._token = token
         self._renew = renew
+        self._current = current
         self._lock = threading.Lock()
 
     def token(self) -> str | None:
-        """The token of this moment."""
+        """The token of this moment: one that runs out between two pages is not sent again."""
+        if self._current is not None:
+            self._token = self._current() or self._token
         return self._token
 
     def after_refusal(self, refused: str | None) -> bool:

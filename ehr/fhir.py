@@ -58,12 +58,14 @@ class FhirLink:
         deadline: Deadline,
         request_id: str = "",
         renew: Callable[[], str | None] | None = None,
+        current: Callable[[], str | None] | None = None,
         progress: Progress | None = None,
     ) -> dict[str, Fetched]:
         """What each query brought, by its key, not later than the deadline; never raises for what a server does.
 
         All requests go to the site's registered base, whatever the caller was told. `renew` gives a fresh token once
-        after a 401; `progress` is told query, pages and state from the reading threads. Keys must differ.
+        after a 401, `current` the one to send with each request; `progress` is told query, pages and state from the
+        reading threads. Keys must differ.
         """
         if len({query.key for query in queries}) != len(queries):
             raise ValueError("each query needs a key of its own")
@@ -84,7 +86,7 @@ class FhirLink:
             limits=self._limits,
             budget=ByteBudget(self._limits.bytes_in_all),
             headers=_Headers(base, _checked_id(request_id)),
-            renewal=Renewal(_checked_token(token), renew),
+            renewal=Renewal(_checked_token(token), renew, current),
             progress=progress,
         )
         found = self._gather([Run(query, ask) for query in queries], deadline)

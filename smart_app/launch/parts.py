@@ -44,6 +44,7 @@ class Link(Protocol):
         deadline: Deadline,
         request_id: str = "",
         renew: Callable[[], str | None] | None = None,
+        current: Callable[[], str | None] | None = None,
         progress: Callable[[Query, int, str], None] | None = None,
     ) -> dict[str, Fetched]:
         """What each query brought, by its key."""

@@ -84,3 +84,30 @@ class Renewal:
         fresh = Tokens(tokens.access, kept_refresh, tokens.expires)
         self._vault.change(name, lambda kept: replace(kept, tokens=fresh, claimed_until=0.0))
         return fresh.access
+
+
+class Giver:
+    """The tokens for the requests of one query; `ended` says why there are none any more."""
+
+    def __init__(self, renewal: Renewal, name: str) -> None:
+        self._renewal = renewal
+        self._name = name
+        self.given = renewal.token(name)
+        self.ended: LaunchFault | None = None
+
+    def current(self) -> str | None:
+        """The token for the next request, a fresh one where the last is about to run out."""
+        return self._taken(lambda: self._renewal.token(self._name))
+
+    def another(self) -> str | None:
+        """Another token than the one that was refused, or None."""
+        return self._taken(lambda: self._renewal.renewed(self._name, self.given))
+
+    def _taken(self, ask: Callable[[], str | None]) -> str | None:
+        try:
+            fresh = ask()
+        except LaunchFault as fault:
+            self.ended = fault
+            return None
+        self.given = fresh or self.given
+        return fresh

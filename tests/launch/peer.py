@@ -86,6 +86,7 @@ class Peer:
         self.tokens: dict[str, dict[str, Any]] = {}
         self.refreshes: dict[str, dict[str, Any]] = {}
         self.refreshed = 0
+        self.used_up = 0
         self.busy_s = 0.0
         self.jtis: set[str] = set()
         self.app = Flask("peer")
@@ -399,6 +400,8 @@ class Peer:
         if not token or token["until"] < time.time():
             if not token:
                 self.note(f"fhir: {path}: no token")
+            else:
+                self.used_up += 1
             return Response(status=401)
         if self.on.delay_s:
             time.sleep(self.on.delay_s)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -137,6 +138,35 @@ def test_a_401_while_paging_refreshes_and_reading_goes_on(serve: Serve, ehr: Pee
     }
     assert next(r for r in body["facts"]["seen"] if r["type"] == "Observation")["state"] == "complete"
     assert ehr.refreshed >= 1
+    assert ehr.findings == []
+
+
+def test_a_token_that_runs_out_between_two_pages_is_not_sent_again(serve: Serve, ehr: Peer) -> None:
+    """The app knows when its token ends: it renews before the next page, and the EHR sees no used-up token."""
+    for number in range(60):
+        ehr.resources.append({**chart_of("pt1")[3], "id": f"more-{number}"})
+    ehr.on.page = 5
+    app, browser = serve(site_of(ehr)), Browser()
+    ehr.register(app.url)
+    searched: set[str] = set()
+    plain = ehr._search
+
+    def running_out(kind: str, patient: str, start: int, count: int) -> Any:
+        searched.add(kind)
+        others_done = len(searched) == 6 and any("/fhir/Patient/" in one for one in ehr.seen)
+        if start > 20 and others_done and not app.clock.ahead:
+            app.clock.ahead += timedelta(seconds=301)
+            ehr.expire_tokens()
+        return plain(kind, patient, start, count)
+
+    ehr._search = running_out  # type: ignore[method-assign]
+    place = workspace_of(browser.get(ehr.launch_url("pt1")))
+    wait_ready(browser, place)
+    seen = browser.get(f"{place}/evaluation.json").json()["facts"]["seen"]
+    assert next(row for row in seen if row["type"] == "Observation")["state"] == "complete"
+    assert app.clock.ahead
+    assert ehr.refreshed == 1
+    assert ehr.used_up == 0
     assert ehr.findings == []
 
 
