@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import POSTCART, Running
+from demos import POSTCART, Running
 
 from ehr.registrations import read_config
 from sandbox_ehr.serve import start
