@@ -32,7 +32,10 @@ class Kept:
 
 def kept(config: Config, site: Site) -> tuple[Kept, ...]:
     """Every store of data, for this configuration."""
-    longest = LONGEST_LIFE_SECONDS + config.leeway_s
+    return (*_records(), *_passing(config, site), *_files(), *_memory(site))
+
+
+def _records() -> tuple[Kept, ...]:
     no_end = "no end in this release; the hospital decides, and removes rows with its database's own means"
     return (
         Kept(
@@ -59,6 +62,12 @@ def kept(config: Config, site: Site) -> tuple[Kept, ...]:
             no_end,
             "pseudonym",
         ),
+    )
+
+
+def _passing(config: Config, site: Site) -> tuple[Kept, ...]:
+    longest = LONGEST_LIFE_SECONDS + config.leeway_s
+    return (
         Kept(
             "replay",
             "database",
@@ -91,6 +100,11 @@ def kept(config: Config, site: Site) -> tuple[Kept, ...]:
             "as long as the database",
             "state",
         ),
+    )
+
+
+def _files() -> tuple[Kept, ...]:
+    return (
         Kept(
             "audit spool",
             "state folder",
@@ -106,6 +120,11 @@ def kept(config: Config, site: Site) -> tuple[Kept, ...]:
             "until rotated (signing), or as long as the database (store.key: without it nothing opens)",
             "secret",
         ),
+    )
+
+
+def _memory(site: Site) -> tuple[Kept, ...]:
+    return (
         Kept(
             "hook call",
             "memory",
