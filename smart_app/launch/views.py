@@ -10,6 +10,7 @@ from ehr.site import Site
 from mappings.evaluation import Evaluation
 from mappings.stated import evaluate_with
 from smart_app.launch.browser import csrf_token
+from smart_app.launch.card_context import CARD_CONTEXT_ODD
 from smart_app.launch.charts import Chart
 from smart_app.launch.desk import stated_now
 from smart_app.launch.parts import LaunchParts
@@ -27,6 +28,7 @@ _STATES = {
     ReadState.INCOMPLETE.value: QueryState.FAILED,
     ReadState.FAILED.value: QueryState.FAILED,
 }
+_CONTEXT_NOTES = {"expired": ContextNote.EXPIRED, "other-patient": ContextNote.OTHER_PATIENT}
 _NOTES = {
     "user-not-stated": "The EHR did not say who is signed in.",
 }
@@ -116,6 +118,6 @@ def _statements(parts: LaunchParts, opened: Opened, evaluation: Evaluation) -> t
 
 def _context(opened: Opened) -> ContextNote:
     for warning in opened.session.warnings:
-        if warning.startswith("card-context"):
-            return ContextNote.EXPIRED if "expired" in warning else ContextNote.OTHER_PATIENT
+        if warning.startswith(CARD_CONTEXT_ODD):
+            return _CONTEXT_NOTES.get(warning.removeprefix(f"{CARD_CONTEXT_ODD}-"), ContextNote.NOT_CHECKED)
     return ContextNote.OK if opened.session.card else ContextNote.NONE

@@ -50,6 +50,8 @@ _CONTEXT_WORDS = {
     ContextNote.EXPIRED: "The card that led here was made more than ten minutes ago. The chart was read again now.",
     ContextNote.OTHER_PATIENT: "The card that led here belongs to another patient. Its content was left aside; "
     "this page is of the patient named above.",
+    ContextNote.NOT_CHECKED: "The card that led here could not be checked. Its content was left aside; the chart was "
+    "read again for the patient named above.",
 }
 
 

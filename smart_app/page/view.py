@@ -22,6 +22,7 @@ class ContextNote(StrEnum):
     OK = "ok"
     EXPIRED = "expired"
     OTHER_PATIENT = "other-patient"
+    NOT_CHECKED = "not-checked"
 
 
 @dataclass(frozen=True, slots=True)

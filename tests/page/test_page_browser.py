@@ -64,6 +64,8 @@ _OPEN = """few => document.querySelectorAll('details').forEach(one => {
   if (!one.matches('.opt')) one.open = true;
   else if (chosen) one.open = true;
   else if (few && one.previousElementSibling) one.remove() })"""
+_LINES = """() => [...document.querySelectorAll('.ag-state')].map(
+  one => Math.round(one.getBoundingClientRect().height / parseFloat(getComputedStyle(one).lineHeight)))"""
 _LIGHT_WIDE, _DARK_SMALL = (1440, "light"), (360, "dark")
 _TWO = (_LIGHT_WIDE, _DARK_SMALL)
 _ALL = (_LIGHT_WIDE, _DARK_SMALL, (1440, "dark"), (360, "light"))
@@ -99,6 +101,18 @@ def check(browser: Browser, url: str, ways: tuple[tuple[int, Any], ...] = _TWO, 
         assert sideways(page) <= 0, (width, scheme)
         assert said == [], (width, scheme)
         page.close()
+
+
+def test_the_state_of_an_antigen_stands_on_one_line_at_any_width(
+    view_of: Viewer, stage: Stage, browser: Browser
+) -> None:
+    """In an EHR's frame the page is as wide as the EHR leaves it; a state must not break inside its word."""
+    page, _ = opened(browser, stage.show(render_page(view_of(CASES["cd19-negative"]))), few=True)
+    for width in range(360, 1500, 60):
+        page.set_viewport_size({"width": width, "height": 900})
+        lines = page.evaluate(_LINES)
+        assert lines == [1, 1, 1], width
+        assert sideways(page) <= 0, width
 
 
 @pytest.mark.parametrize("name", [*CASES.values(), *BRANCHES.values(), *OTHERS])
