@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ehr.own_keys import ALGORITHMS, KeyFault, load, new_key, rotate
+from ehr.registrations import ConfigError, read_config
 from smart_app.cli import DONE, fail
+from smart_app.it.place import place_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Makes, rotates or shows keys; what goes to standard output is public. Exit status 2 for what cannot be done."""
-    folder = _folder(options)
+    try:
+        folder = _folder(options)
+    except ConfigError as fault:
+        return fail(str(fault))
     if folder is None:
-        return fail("Name the key folder: --dir DIR, or --config FILE with key_dir in it.")
+        return fail("Name the key folder: --dir DIR, or --config FILE.")
     now = datetime.now(UTC)
     algorithms = tuple(options.alg or ALGORITHMS)
     try:
@@ -68,6 +73,5 @@ def _folder(options: argparse.Namespace) -> Path | None:
         return Path(options.dir)
     if not options.config:
         return None
-    from ehr.registrations import read_config
-
-    return read_config(Path(options.config)).key_dir
+    file = Path(options.config)
+    return place_of(file, read_config(file)).key_file.parent
