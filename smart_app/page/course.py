@@ -127,22 +127,24 @@ def _rows(view: PageView, entries: Iterable[TimelineEntry]) -> list[Row]:
             grouped.setdefault((_day_text(entry.when), entry.lane + entry.label, entry.set_aside), []).append(
                 entry
             )
+    starts: dict[int, date] = {}
+
+    def keep(row: Row, entry: TimelineEntry) -> None:
+        rows.append(row)
+        starts[id(row)] = entry.when.first if entry.when is not None else date.max
+
     for group in grouped.values():
         label = ", ".join(dict.fromkeys(entry.label for entry in group))
         parts = dict.fromkeys(part for entry in group for part in entry.detail.split("; ") if part)
-        rows.append(_row(view, group, label, "; ".join(parts).replace("ihc", "IHC")))
+        keep(_row(view, group, label, "; ".join(parts).replace("ihc", "IHC")), group[0])
     if monitoring:
-        rows.append(_monitoring_row(monitoring))
-    order = {id(row): number for number, row in enumerate(rows)}
-    rows.sort(key=lambda row: (row.date == "undated", _sort_key(row), order[id(row)]))
-    return rows
+        keep(_monitoring_row(monitoring), _newest(monitoring))
+    # by the calendar: without an infusion that is dated no row has a day number
+    return sorted(rows, key=lambda row: starts[id(row)])
 
 
-def _sort_key(row: Row) -> tuple[int, str]:
-    try:
-        return int(row.day.replace("\u2212", "-")), ""
-    except ValueError:
-        return 10**6, row.date
+def _newest(entries: list[TimelineEntry]) -> TimelineEntry:
+    return max(entries, key=lambda e: e.when.last if e.when is not None else date.min)
 
 
 def _day_text(when: ClinicalDate | None) -> str:

@@ -41,7 +41,7 @@ def gaps_of(evaluation: Evaluation) -> list[Gap]:
         found = "not settled" if item.code in unsettled else "not found"
         gaps.append(Gap("missing", "missing", f"{words.upper_first(item.what)}: {found}.", rest))
     if len(missing) > _GAPS_SHOWN:
-        more = f"{len(missing) - _GAPS_SHOWN} more gaps."
+        more = f"{words.counted(len(missing) - _GAPS_SHOWN, 'more gap')}."
         gaps.append(Gap("missing", "missing", more, "", "missing", "See all"))
     if assessment.conflicts:
         total = words.counted(len(assessment.conflicts), "conflict")

@@ -8,6 +8,8 @@ from datetime import date
 from smart_app.page.course import Mark
 from smart_app.page.plate import ANTIGENS, CHAR, Plate, Scale, Shape, line
 
+_CLOSE = 40
+"""Lanes lower than this have no room for a label under a mark beside one above the next lane's."""
 _NAMES = {
     "therapy": "Therapy",
     "transplant": "Transplant",
@@ -20,9 +22,20 @@ _NAMES = {
 
 
 def draw_lane(
-    out: list[Shape], marks: list[Mark], lane: str, top: int, room: int, scale: Scale, plate: Plate
-) -> None:
-    """Draws a lane with its name; marks of one kind at one place are drawn once."""
+    out: list[Shape],
+    marks: list[Mark],
+    lane: str,
+    top: int,
+    room: int,
+    scale: Scale,
+    plate: Plate,
+    overhead: list[tuple[float, float]],
+) -> list[tuple[float, float]]:
+    """Draws a lane with its name; marks of one kind at one place are drawn once.
+
+    `overhead` is what the lane above has written under its line, which labels keep off where lanes stand close; the
+    same is given back for the next lane.
+    """
     antigen = lane in ANTIGENS
     y = top + (room * 0.62 if not plate.names_inside else room - 12)
     out.append(line("t-lane", plate.left, y, plate.width - 2, y))
@@ -31,7 +44,12 @@ def draw_lane(
     elif not antigen or lane == "CD19":
         name = "Antigens on the tumour: CD19, CD20, CD22" if antigen else _NAMES[lane]
         out.append(Shape("text", "t-label t-halo", scale.post_left + 6, top + 14, text=name))
-    taken: dict[str, list[tuple[float, float]]] = {"on": [], "above": [], "below": []}
+    close = plate.lane < _CLOSE
+    taken: dict[str, list[tuple[float, float]]] = {
+        "on": [],
+        "above": list(overhead) if close else [],
+        "below": [],
+    }
     drawn: set[tuple[str, int]] = set()
     placed: list[tuple[Mark, float, float]] = []
     for mark in sorted(_together(marks) if antigen else marks, key=lambda m: (not m.strong, m.at)):
@@ -43,6 +61,7 @@ def draw_lane(
     for mark, at, half in placed:
         if mark.label and not mark.aside:
             _label(out, mark, at, y, half, scale, plate, taken)
+    return taken["below"]
 
 
 def _together(marks: list[Mark]) -> list[Mark]:
@@ -112,7 +131,7 @@ def _label(
     for row, x, base, anchor in _spots(mark, at, y, half, antigen):
         left = x if anchor == "start" else x - width if anchor == "end" else x - width / 2
         right = left + width
-        cramped = row == "below" and plate.lane < 40 and mark.glyph != ""
+        cramped = row == "below" and plate.lane < _CLOSE and mark.glyph != ""
         if cramped or left < low or right > high or any(left < b and right > a for a, b in taken[row]):
             continue
         taken[row].append((left - 4, right + 4))

@@ -57,8 +57,10 @@ def draw(course: CourseView, plate: Plate) -> Picture | None:
                 )
             )
     top = _TOP
+    overhead: list[tuple[float, float]] = []
     for lane, room in lanes:
-        draw_lane(out, [m for m in course.marks if m.lane == lane], lane, top, room, scale, plate)
+        marks = [m for m in course.marks if m.lane == lane]
+        overhead = draw_lane(out, marks, lane, top, room, scale, plate, overhead)
         top += room
     if monitoring:
         _monitoring(out, monitoring, bottom + 18, ground, scale, plate, course)

@@ -6,6 +6,7 @@ import html
 import json
 import re
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from staging import CASES, Viewer, case
 
 from mappings.facts import Remark, SourceRef
 from smart_app.page import render_page
+from smart_app.page.course import build_course
 
 RELAPSED_BUT_INFUSION_UNSEEN = (
     "outcome-in-place-of-bundle",
@@ -97,3 +99,29 @@ def test_h01_another_patients_record_has_no_link(view_of: Viewer) -> None:
     page = render_page(replace(view, evaluation=replace(view.evaluation, assessment=assessment)))
     assert "Observation/x1" in page
     assert "/raw/Observation/x1" not in page
+
+
+def test_the_course_runs_by_the_calendar_where_no_day_is_known(view_of: Viewer) -> None:
+    """Without an infusion whose target is known no row has a day number, and the order is still that of the dates."""
+    body = body_of("generic-cpt-target-unknown")
+    patient = {"reference": f"Patient/{body['context']['patientId']}"}
+    for number, (month, day) in enumerate((("2024-12", "01"), ("2025-01", "30"), ("2025-02", "02"))):
+        body["prefetch"]["observations"].setdefault("entry", []).append(
+            {
+                "resource": {
+                    "resourceType": "Observation",
+                    "id": f"pet{number}",
+                    "status": "final",
+                    "code": {"text": "PET/CT response"},
+                    "valueString": "Complete metabolic response, Deauville 2",
+                    "subject": patient,
+                    "effectiveDateTime": f"{month}-{day}",
+                }
+            }
+        )
+    view = view_of(body)
+    dated = [row for row in build_course(view).rows if row.date != "undated" and row.lane != "monitoring"]
+    assert not any(row.day for row in dated)
+    assert len(dated) >= 4
+    days = [datetime.strptime(row.date.replace("\u00a0", " "), "%d %b %Y") for row in dated]
+    assert days == sorted(days)
