@@ -76,9 +76,8 @@ class Demo:
         ehr = ["-m", "sandbox_ehr", "--port", _port(place.ehr), "--app", self._alone or place.service]
         self._children.append(Child("EHR", ehr, self._folder, environment))
         if place.service:
-            place.furnish()
-            serve = ["-m", "smart_app.cli", "serve", "--config", str(place.config)]
-            serve += ["--port", _port(place.service)]
+            place.furnish(environment)
+            serve = ["-m", "smart_app.demo.service", str(place.config), _port(place.service)]
             self._children.append(Child("service", serve, self._folder, environment))
         if not wait_until_ready(self._children, self._stopping.is_set):
             return
