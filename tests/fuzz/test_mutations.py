@@ -50,8 +50,6 @@ def _only_flips(faults: list[str]) -> bool:
 
 
 OPEN_FINDINGS: dict[str, str] = {
-    "spoil-entry": "an entry's resource without resourceType counts as read",
-    "spoil-type": "an entry's resource without resourceType counts as read",
     "retype": "a code or status of a wrong form is left out, and the rest counts as read in full",
     "garble-date": "a relapse whose date cannot be read is taken for no relapse",
     "drop-date": "a relapse without a date is taken for no relapse",

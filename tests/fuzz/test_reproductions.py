@@ -28,17 +28,29 @@ ROWS = [
         "product-tisa-pcs",
         "procedures.entry.0.resource.resourceType",
         GONE,
+        mended=True,
     ),
     _row(
         "A infusion that is an object of something",
         "product-tisa-pcs",
         "procedures.entry.0.resource",
         {"x": 1},
+        mended=True,
     ),
     _row(
-        "A diagnosis without resourceType", "report-dutch", "conditions.entry.0.resource.resourceType", None
+        "A diagnosis without resourceType",
+        "report-dutch",
+        "conditions.entry.0.resource.resourceType",
+        None,
+        mended=True,
     ),
-    _row("A result without resourceType", "deauville-5-suspected", "observations.entry.0.resource", {}),
+    _row(
+        "A result without resourceType",
+        "deauville-5-suspected",
+        "observations.entry.0.resource",
+        {},
+        mended=True,
+    ),
     _row(
         "B codings that are no list", "product-tisa-pcs", "procedures.entry.0.resource.code.coding", {"x": 1}
     ),
