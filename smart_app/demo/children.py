@@ -45,11 +45,6 @@ class Child:
         threading.Thread(target=self._listen, name=f"{name}-output", daemon=True).start()
 
     @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
-
-    @property
     def ready(self) -> bool:
         """Whether it has said that it answers."""
         return self._ready.is_set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,8 +77,3 @@ def read_rows(reads: Iterable[Fetched]) -> list[dict[str, Any]]:
 def records(one: Fetched) -> int:
     """How many records of its type a read brought."""
     return sum(1 for _, head in resources_of(one) if head.resourceType == one.query.type)
-
-
-def short_of(reads: Mapping[str, Fetched]) -> list[Fetched]:
-    """The reads that did not bring everything."""
-    return [one for one in reads.values() if one.state is not ReadState.COMPLETE]

@@ -36,11 +36,6 @@ class Demo:
         self.place = Place(self._folder, self._ports[0].address, service)
 
     @property
-    def processes(self) -> tuple[int, ...]:
-        """The process ids of the parts."""
-        return tuple(child.pid for child in self._children)
-
-    @property
     def stopped(self) -> bool:
         """Whether somebody asked to stop."""
         return self._stopping.is_set()

@@ -77,6 +77,17 @@ def test_stopping_leaves_no_process_and_no_folder(start_demo: StartDemo, number:
     assert not folder.exists()
 
 
+def test_ctrl_c_in_a_terminal_ends_it_in_order(start_demo: StartDemo) -> None:
+    """A terminal sends the signal to the whole group at once; the exit status is still 0 and the folder gone."""
+    demo = start_demo()
+    processes = demo.processes()
+    folder = Path(demo.addresses["Settings"]).parent
+    os.killpg(demo.process.pid, signal.SIGINT)
+    assert demo.process.wait(timeout=40) == 0
+    assert gone(processes)
+    assert not folder.exists()
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="Linux alone has the signal for it")
 def test_a_killed_demo_takes_its_parts_along(start_demo: StartDemo) -> None:
     """Even SIGKILL leaves no server behind that holds a port."""
