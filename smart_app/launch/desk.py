@@ -9,6 +9,7 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from cds_hooks.memory import FeedbackRow, StoreDown
+from ehr.asking import WORDS
 from ehr.queries import Fetched, Query, ReadState
 from ehr.reading import charts_from
 from ehr.transport import Deadline
@@ -33,6 +34,7 @@ SERVICE = "post-car-t-relapse"
 FEEDBACK_SYSTEM = "https://postcart.org/fhir/CodeSystem/page-feedback"
 MOST_STATED = 20
 STATED_LIFE_S = 30 * 60
+RUN_OUT = "the sign-in at the EHR has run out"
 STOPPED = "reading was stopped by the user"
 _ANTIGEN_FIELDS = ("cd19", "cd20", "cd22")
 _SAMPLE_FIELDS = ("specimen", "method", "collected")
@@ -199,6 +201,8 @@ class Desk:
             refused = one.code == "no-right" and one.status == HTTPStatus.UNAUTHORIZED
             if not refused or deadline.passed or self._renewal.token(opened.name) == first:
                 break
+        if refused and self._renewal.run_out(self._vault.peek(opened.name).session):
+            one = replace(one, reason=one.reason.replace(WORDS["no-right"], RUN_OUT))
         return one
 
     def _tell(self, name: str, one: Fetched) -> None:
@@ -233,7 +237,12 @@ class Desk:
         return self._vault.change(opened.name, lambda session: replace(session, stated=()))
 
     def retry(self, opened: Opened) -> None:
-        """Asks again only for what failed; for the whole chart where nothing did."""
+        """Asks again only for what failed; for the whole chart where nothing did.
+
+        Raises `LaunchFault` (`signed-out`) where the token has run out for good; what was read stays.
+        """
+        if self._renewal.run_out(opened.session):
+            raise LaunchFault("signed-out")
         session = self._vault.change(
             opened.name, lambda kept: replace(kept, round=opened.session.round + 1, went_on=False)
         )

@@ -189,6 +189,13 @@ SCREENS: Mapping[str, Screen] = {
         _AGAIN,
         "Refresh was refused (invalid_grant), or the workspace reached its absolute end.",
     ),
+    "signed-out": Screen(
+        409,
+        "The sign-in at the EHR has run out",
+        "The chart cannot be read again with it. What was read before stays on the page you came from.",
+        "Go back to that page, or open postcart again from the EHR.",
+        "The access token has expired and the EHR gave no refresh token.",
+    ),
     "wrong-patient": Screen(
         409,
         "The EHR sent another patient's record",

@@ -47,6 +47,11 @@ class Renewal:
             return fresh or session.tokens.access
         return session.tokens.access
 
+    def run_out(self, session: Session) -> bool:
+        """Whether the access token has expired and there is none to come: the EHR gave no refresh token."""
+        tokens = session.tokens
+        return bool(tokens.expires) and not tokens.refresh and tokens.expires <= self._clock().timestamp()
+
     def renewed(self, name: str, refused: str) -> str | None:
         """A token other than the one refused, or None where the EHR gave no refresh token or does not answer.
 

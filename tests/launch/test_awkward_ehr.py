@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -210,6 +211,44 @@ def test_an_app_context_of_another_patient_is_ignored_and_told(serve: Serve) -> 
             _, browser, workspace = launched(serve, ehr, name="Test hospital")
             page = browser.get(workspace).text
             assert [words for words in (other, unchecked) if words in page] == [warned][: len(warned)]
+
+
+def test_a_token_that_ran_out_for_good_keeps_what_was_read(serve: Serve) -> None:
+    """No refresh token: reading again says that the sign-in has run out; the page stays, nothing is asked."""
+    with Peer(chart_of("pt1"), refresh=False, withhold=("patient/DiagnosticReport.rs",)) as ehr:
+        app, browser, workspace = launched(serve, ehr)
+        token = csrf_of(browser.get(workspace).text)
+        app.clock.ahead += timedelta(seconds=301)
+        ehr.seen.clear()
+        again = browser.post(f"{workspace}/retry", {"csrf": token})
+        assert again.status_code == 409
+        assert "The sign-in at the EHR has run out" in again.text
+        assert not [line for line in ehr.seen if "/fhir/" in line]
+        assert answered(browser, workspace)["assessment"]["category"] == "cd19-negative"
+
+
+def test_a_token_that_runs_out_while_reading_is_named_as_that(serve: Serve) -> None:
+    """What came stays and is marked; the reason is the end of the sign-in, not a missing right."""
+    with Peer(chart_of("pt1"), refresh=False) as ehr:
+        for number in range(30):
+            ehr.resources.append({**chart_of("pt1")[3], "id": f"more-{number}"})
+        ehr.on.page = 5
+        app, browser = serve(site_of(ehr)), Browser()
+        ehr.register(app.url)
+        plain = ehr._search
+
+        def running_out(kind: str, patient: str, start: int, count: int) -> Any:
+            if start > 10 and not app.clock.ahead:
+                app.clock.ahead += timedelta(seconds=301)
+                ehr.expire_tokens()
+            return plain(kind, patient, start, count)
+
+        ehr._search = running_out  # type: ignore[method-assign]
+        workspace = workspace_of(browser.get(ehr.launch_url("pt1")))
+        wait_ready(browser, workspace)
+        row = next(r for r in answered(browser, workspace)["facts"]["seen"] if r["type"] == "Observation")
+        assert row["state"] == "incomplete"
+        assert "the sign-in at the EHR has run out" in row["reason"]
 
 
 def test_a_type_that_fails_offers_retry_of_only_that(serve: Serve) -> None:
