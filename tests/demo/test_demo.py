@@ -22,7 +22,7 @@ from smart_app.cli import main
 from smart_app.demo import running as demo_running
 from smart_app.demo.children import Child, ChildFault, quiet_environment, stop, wait_until_ready
 from smart_app.demo.place import HeldPort, Place, registration
-from smart_app.demo.running import browser_is_there, open_browser
+from smart_app.demo.running import Demo, browser_is_there, open_browser
 
 StartDemo = Callable[..., Running]
 
@@ -75,6 +75,16 @@ def test_stopping_leaves_no_process_and_no_folder(start_demo: StartDemo, number:
     assert demo.stop(number) == 0
     assert gone(processes)
     assert not folder.exists()
+
+
+def test_leaving_it_ends_its_parts_before_anything_else() -> None:
+    """The parts are stopped by us and waited for, not left to what the system does when we end."""
+    with Demo(app="http://127.0.0.1:9") as demo:
+        parts = list(demo._children)
+        assert all(child.running for child in parts)
+    assert parts
+    assert not any(child.running for child in parts)
+    assert not demo.place.folder.exists()
 
 
 def test_ctrl_c_in_a_terminal_ends_it_in_order(start_demo: StartDemo) -> None:

@@ -209,7 +209,10 @@ def test_the_token_of_a_file_goes_to_the_server_and_nowhere_else(
 
 
 def test_candidates_are_named_with_the_reason(seeded: Writable, capsys: pytest.CaptureFixture[str]) -> None:
-    """CAR T with disease first; a plain patient is not named; few searches are made."""
+    """CAR T with disease first; a plain patient, or the same code of another system, is not named; searches are few."""
+    foreign = {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/somebody"}}
+    foreign["code"] = {"coding": [{"system": "urn:local", "code": "C83.38"}]}
+    seeded.held["Condition/c"] = foreign
     seeded.searched.clear()
     assert main(["try", "--fhir", seeded.base, "--search-candidates", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
