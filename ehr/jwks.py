@@ -22,7 +22,7 @@ from ehr.transport import Answer, Deadline, TransportFault
 
 MAX_BYTES = 256 * 1024
 READ_SECONDS = 2.0
-READS_PER_MINUTE = 5
+READS_PER_MINUTE = 5  # of one address; those for unknown kids are shared among the addresses of a site
 FRESH_SECONDS = 300.0  # a key taken back by the EHR is refused after this long while calls come in
 IDLE_SECONDS = 3600.0  # a copy this old is renewed before it is used
 STALE_SECONDS = 24 * 3600.0  # with the key server down; then nobody is let in
@@ -62,6 +62,8 @@ class _Shelf:
     attempts: int = 0
     failures: int = 0
     fault: type[KeysUnreachable] | type[KeysBad] | None = None
+    addresses: int = 1
+    reads: deque[float] = field(default_factory=deque)
     unknown: dict[str, float] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -75,7 +77,11 @@ def _no_note(owner: str, code: str) -> None:
 
 
 class KeyCache:
-    """Public keys by site, address and `kid`. Thread-safe; one read at a time per address, few per minute and site.
+    """Public keys by site, address and `kid`. Thread-safe; one read at a time per address, few per minute.
+
+    Anybody can send a token with an unknown `kid`, before any signature counts: reads for such come to five a minute
+    and site, in equal shares of its addresses, so that a flood that names one address neither keeps the keys of
+    another from being renewed nor hides that they changed (T-06).
 
     `note(site, code)` hears of each read (`fresh`, `jwks_bad`, `jwks_unreachable`) and of each kept key that was used
     (`cached`, or `jwks_stale` where the last read failed).
@@ -94,7 +100,6 @@ class KeyCache:
         self._note = note
         self._start = start
         self._shelves: dict[tuple[str, str], _Shelf] = {}
-        self._reads: dict[str, deque[float]] = {}
         self._lock = threading.Lock()
 
     def find(self, site: Site, jku: str | None, kid: str, alg: str) -> RSAKey | ECKey | None:
@@ -104,14 +109,14 @@ class KeyCache:
         registered key sets. Raises `KeysUnreachable` or `KeysBad` where the answer is not known.
         """
         if jku is not None:
-            return self._find(self._shelf(site.name, jku, site.test), kid, alg) if jku in site.jku else None
+            return self._find(self._of(site, jku), kid, alg) if jku in site.jku else None
         for jwk in site.keys:
             if jwk.get("kid") == kid:
                 return _pasted(jwk).for_algorithm(alg)
         trouble: KeysUnreachable | KeysBad | None = None
         for listed in site.jku:
             try:
-                found = self._find(self._shelf(site.name, listed, site.test), kid, alg)
+                found = self._find(self._of(site, listed), kid, alg)
             except (KeysUnreachable, KeysBad) as fault:
                 trouble = fault
                 continue
@@ -141,7 +146,11 @@ class KeyCache:
         """Drops what is kept for sites that are not registered any more."""
         with self._lock:
             self._shelves = {key: shelf for key, shelf in self._shelves.items() if key[0] in owners}
-            self._reads = {owner: reads for owner, reads in self._reads.items() if owner in owners}
+
+    def _of(self, site: Site, url: str) -> _Shelf:
+        shelf = self._shelf(site.name, url, site.test)
+        shelf.addresses = len(site.jku)
+        return shelf
 
     def _shelf(self, owner: str, url: str, allow_http: bool) -> _Shelf:
         shelf = self._shelves.get((owner, url))
@@ -157,7 +166,7 @@ class KeyCache:
     def _find(self, shelf: _Shelf, kid: str, alg: str) -> RSAKey | ECKey | None:
         known = self._known(shelf, kid)
         if known is None and not self._remembered_unknown(shelf, kid):
-            read = self._read(shelf)
+            read = self._read(shelf, for_unknown=shelf.read_at is not None)
             known = shelf.keys.get(kid)
             if known is None and shelf.fault is not None:
                 raise shelf.fault
@@ -210,13 +219,13 @@ class KeyCache:
             finally:
                 shelf.lock.release()
 
-    def _read(self, shelf: _Shelf) -> bool:
+    def _read(self, shelf: _Shelf, *, for_unknown: bool = False) -> bool:
         """Reads the set unless another thread did so meanwhile or it is too early; whether it was read here."""
         seen = shelf.attempts
         if not shelf.lock.acquire(timeout=READ_SECONDS * 1.5):
             return False
         try:
-            return seen == shelf.attempts and self._attempt(shelf)
+            return seen == shelf.attempts and self._attempt(shelf, for_unknown=for_unknown)
         finally:
             shelf.lock.release()
 
@@ -224,9 +233,9 @@ class KeyCache:
         pause = _PAUSES[min(shelf.failures, len(_PAUSES) - 1)]
         return not shelf.failures or self._monotonic() - shelf.tried_at >= pause
 
-    def _attempt(self, shelf: _Shelf) -> bool:
+    def _attempt(self, shelf: _Shelf, *, for_unknown: bool = False) -> bool:
         """One read of the set, if pause and budget allow; the old keys stay where the new set is not good."""
-        if not self._due(shelf) or not self._spend(shelf.owner):
+        if not self._due(shelf) or not self._spend(shelf, for_unknown):
             return False
         fault: type[KeysUnreachable] | type[KeysBad] | None = None
         try:
@@ -255,16 +264,23 @@ class KeyCache:
             raise KeysUnreachable
         return read_key_set(answer.body)
 
-    def _spend(self, owner: str) -> bool:
-        """Whether this site may read once more within the last minute; counts the read if so."""
+    def _spend(self, shelf: _Shelf, for_unknown: bool) -> bool:
+        """Whether this address may be read once more; counts the read if so.
+
+        A first read and a renewal have the whole of the address, a read for an unknown `kid` only its share of the
+        site's: with more than five addresses one read in as many minutes as keep the site at five a minute.
+        """
         now = self._monotonic()
+        share, window = READS_PER_MINUTE, 60.0
+        if for_unknown:
+            share = max(1, READS_PER_MINUTE // shelf.addresses)
+            window = max(60.0, 60.0 * shelf.addresses / READS_PER_MINUTE)
         with self._lock:
-            reads = self._reads.setdefault(owner, deque())
-            while reads and now - reads[0] >= 60.0:
-                reads.popleft()
-            if len(reads) >= READS_PER_MINUTE:
+            while len(shelf.reads) >= 2 * READS_PER_MINUTE:
+                shelf.reads.popleft()
+            if sum(now - at < window for at in shelf.reads) >= share:
                 return False
-            reads.append(now)
+            shelf.reads.append(now)
             return True
 
 

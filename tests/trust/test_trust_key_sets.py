@@ -163,6 +163,34 @@ def test_t_06_t_35_the_flood_of_one_site_does_not_cost_another_its_reads() -> No
     assert world.why(sign(private_key("b"), claims("https://b.example.org"), kid="key-b")) == "admitted"
 
 
+def test_t_06_a_flood_that_names_one_address_does_not_starve_another_of_the_site() -> None:
+    """A day of forged tokens that name address A: keys of B are renewed, changed and taken back as ever."""
+    other = f"{JKU}-b"
+    server, clock = KeyServer({JKU: key_set(ES), other: key_set(_changed(ES, kid="kid-b"))}), Clock()
+    site = site_a(jku=(JKU, other))
+    keys = KeyCache(server, monotonic=clock, start=lambda work: work())
+    assert keys.find(site, other, "kid-b", "ES384") is not None
+    for minute in range(25 * 60):
+        for n in range(6):
+            clock.at += 10
+            assert keys.find(site, JKU, f"unknown-{minute}-{n}", "ES384") is None
+        assert keys.find(site, other, "kid-b", "ES384") is not None, minute
+        assert len([read for read in server.reads if read == JKU]) <= 3 * (minute + 1)
+    server.sets[other] = key_set(_changed(ES, kid="kid-c"))
+    assert keys.find(site, other, "kid-c", "ES384") is not None
+    assert keys.find(site, other, "kid-b", "ES384") is None
+
+
+def test_t_06_unknown_kids_at_all_addresses_together_cost_at_most_five_reads() -> None:
+    addresses = tuple(f"{JKU}-{n}" for n in range(4))
+    server, clock = KeyServer({url: key_set(ES) for url in addresses}), Clock()
+    site = site_a(jku=addresses)
+    keys = KeyCache(server, monotonic=clock, start=lambda work: work())
+    for n in range(40):
+        assert keys.find(site, None, f"unknown-{n}", "ES384") is None
+    assert len(server.reads) <= 5
+
+
 def test_t_06_one_unknown_kid_is_asked_for_once() -> None:
     world = _cache()
     for _ in range(10):
