@@ -7,6 +7,7 @@ first, since it costs microseconds; the schema speaks only where the shape does 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from functools import cache
 from importlib import resources
@@ -27,7 +28,7 @@ _UUID = Annotated[str, Meta(pattern=rf"^{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HE
 _Address = Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+", max_length=2000)]
 _Words = Annotated[str, Meta(min_length=1, max_length=200)]
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
-_LAY_USERS = ("Patient/", "RelatedPerson/")
+_LAY_USERS = frozenset({"patient", "relatedperson"})
 
 
 _Selections = Annotated[list[Annotated[str, Meta(min_length=1, max_length=300)]], Meta(max_length=500)]
@@ -106,9 +107,17 @@ def check_envelope(body: bytes, decoded: Decoded, hooks: Collection[str]) -> Con
         context = _decode_context(request)
     if isinstance(context, SignContext):
         _check_orders(context.draftOrders)
-    if context.userId.startswith(_LAY_USERS):
+    if _is_lay(context.userId):
         raise Refusal(403, "wrong-user", "this service speaks to health professionals only", "context.userId")
     return context
+
+
+def _is_lay(user: str) -> bool:
+    """Whether a user reference, relative or absolute, of a version or not, in any case, is of no professional."""
+    parts = re.split(r"[?#]|/_history\b", user.strip().lower(), maxsplit=1)[0].split("/")
+    named = [part.strip() for part in parts if part.strip()]
+    heads = named[-2:] if "://" in user else [*named[:1], *named[-2:-1]]
+    return not _LAY_USERS.isdisjoint(heads)
 
 
 def _wrong_hook(hooks: Collection[str]) -> Refusal:

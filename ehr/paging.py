@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 from ehr.address import Address, AddressFault, parse_address, within
 from mappings.reading.guard import BadBody, check_body
-from mappings.reading.wire import NOTHING, Link, peek, peek_list
+from mappings.reading.wire import NOTHING, peek, peek_links
 
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 
@@ -66,9 +66,10 @@ def read_page(body: bytes, wanted: str) -> Page:
 
 
 def next_of(link: Raw) -> str:
-    """The address of the `next` page as given; a blank where a next page is announced without one; else empty."""
-    following = [one.url or " " for one in peek_list(link, Link) if one.relation == "next"]
-    return following[0] if following else ""
+    """The address of the `next` page as given; a blank where one is or may be announced without it; else empty."""
+    links, all_read = peek_links(link)
+    following = [one.url or " " for one in links if one.relation == "next"]
+    return following[0] if following else "" if all_read else " "
 
 
 def checked_next(text: str, base: Address, *, allow_http: bool) -> Address:

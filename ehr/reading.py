@@ -13,6 +13,7 @@ import msgspec
 from ehr.queries import Fetched, ReadState
 from mappings.facts import Remark
 from mappings.reading.decode import Decoded, ReadNote, decode_tolerantly
+from mappings.reading.seen import may_be_whole
 from mappings.reading.wire import Entry, HookRequest, Link, Raw, Resource, peek_list
 
 _SEEN = {
@@ -62,7 +63,7 @@ def _merged(pages: list[Resource]) -> Resource:
     own = [link for page in pages[:1] for link in peek_list(page.link, Link) if link.relation == "self"]
     return Resource(
         resourceType="Bundle",
-        type=Raw(b'"searchset"'),
+        type=next((page.type for page in pages if not may_be_whole(page)), Raw(b'"searchset"')),
         total=max(totals, default=None),
         link=Raw(msgspec.json.encode(own)),
         entry=[entry for page in pages for entry in page.entry or ()],

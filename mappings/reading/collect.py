@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING
 
 from mappings.facts import Remark, SourceRef
 from mappings.reading import wire
-from mappings.reading.chart import Chart, Hit, make_hit, reference_key, resolve
+from mappings.reading.chart import Chart, Hit, make_hit, resolve
 from mappings.reading.copies import drop_repeats
 from mappings.reading.decode import Decoded
 from mappings.reading.owner import (
+    Owners,
     Placed,
     find_patient,
-    foreign_bases,
-    names_patient,
     note_unowned,
-    other_owner,
     own_references,
     refuse_identity,
     set_stranger_aside,
@@ -85,7 +83,8 @@ def _contained_results(report: Resource) -> Iterator[Placed]:
     for inner in wire.peek_list(report.contained, Resource):
         if inner.resourceType == "Observation" and inner.id:
             inner.id = f"{report.id or '?'}#{inner.id.lstrip('#')}"
-            inner.subject = inner.subject or report.subject
+            # the report's own patient is asked as well: a result inside a stranger's report is a stranger's
+            inner.subject, inner.patient = inner.subject or report.subject, report.subject or report.patient
             yield inner, None
 
 
@@ -96,8 +95,9 @@ def read_chart(decoded: Decoded, patient_id: str, recogniser: Recogniser, trigge
     patients = [placed for placed in everything if placed[0].resourceType == "Patient"]
     chart.patient = find_patient(patients, patient_id, chart)
     mine = own_references(chart, patients)
-    chart.make_index = lambda: _index(everything, mine)
-    _pick(decoded, everything, mine, chart, recogniser, triggers)
+    owners = Owners(decoded, everything, mine, chart)
+    chart.make_index = lambda: _index(everything, owners)
+    _pick(everything, owners, chart, recogniser, triggers)
     chart.hits = [_with_medication(hit, chart, recogniser) for hit in chart.hits]
     drop_repeats(chart)
     chart.seen = what_was_seen(decoded, chart)
@@ -107,44 +107,41 @@ def read_chart(decoded: Decoded, patient_id: str, recogniser: Recogniser, trigge
 
 
 def _pick(
-    decoded: Decoded,
     everything: list[Placed],
-    mine: set[str],
+    owners: Owners,
     chart: Chart,
     recogniser: Recogniser,
     triggers: Triggers,
 ) -> None:
     """The one pass over all resources."""
-    foreign: frozenset[str] | None = None
-    owners: dict[str, bool] = {}
-    unowned: list[str] = []
+    known: dict[str | None, bool | None] = {None: None}
+    unowned: list[Hit] = []
     labs = chart.lab_values
     counts, hits, concepts_of = chart.counts, chart.hits, recogniser.concepts
     for resource, _ in everything:
         kind = resource.resourceType or ""
         counts[kind] = counts.get(kind, 0) + 1
-        owner = resource.subject or resource.patient
-        reference = owner.reference if owner is not None else None
-        if reference is not None:
-            is_mine = owners.get(reference)
-            if is_mine is None:
-                if foreign is None and "://" in reference:
-                    foreign = foreign_bases(decoded, everything, mine)
-                is_mine = owners[reference] = names_patient(reference, mine, foreign or frozenset())
-            if not is_mine or (resource.patient is not None and other_owner(resource, mine)):
-                set_stranger_aside(chart, resource)
-                continue
+        owner = resource.subject
+        if owner is None or owner.identifier or resource.patient is not None:
+            is_mine = owners.of(resource)
+        elif (reference := owner.reference) in known:
+            is_mine = known[reference]
+        else:
+            is_mine = known[reference] = owners.of(resource)
+        if is_mine is False:
+            set_stranger_aside(chart, resource)
+            continue
         concepts = concepts_of(resource.code or resource.medicationCodeableConcept or resource.vaccineCode)
         if not concepts and kind not in _ALWAYS and not _worth_reading(resource, kind, recogniser, triggers):
             continue
-        if kind == "Observation" and len(concepts) == 1 and reference is not None:
+        if kind == "Observation" and len(concepts) == 1 and is_mine:
             concept = concepts[0]
             if concept.kind == "safety" and not _speaks(resource, triggers.results):
                 labs.append((resource, concepts))
                 continue
         hit = make_hit(resource, concepts)
-        if reference is None:
-            unowned.append(hit.reference)
+        if is_mine is None:
+            unowned.append(hit)
         hits.append(hit)
     note_unowned(chart, unowned)
 
@@ -192,11 +189,10 @@ def _speaks(resource: Resource, triggers: re.Pattern[bytes]) -> bool:
     return bool(resource.valueCodeableConcept and triggers.search(resource.valueCodeableConcept))
 
 
-def _index(everything: list[Placed], mine: set[str]) -> dict[str, Resource]:
+def _index(everything: list[Placed], owners: Owners) -> dict[str, Resource]:
     index: dict[str, Resource] = {}
     for resource, url in everything:
-        owner = resource.subject or resource.patient
-        if owner is not None and owner.reference is not None and reference_key(owner.reference) not in mine:
+        if owners.of(resource) is False:
             continue
         if resource.id:
             index[f"{resource.resourceType}/{resource.id}"] = resource

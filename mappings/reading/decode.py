@@ -113,11 +113,20 @@ def decode_tolerantly(raw: Raw | bytes, place: str, decoded: Decoded) -> Resourc
     except _FAULTS:
         _unreadable(place, decoded)
         return Resource(resourceType="Unreadable")
-    if bundle.resourceType != "Bundle" or not bundle.entry:
+    if bundle.resourceType != "Bundle":
         return _repair(raw, place, decoded)
+    known = len(decoded.remarks)
     head = _repair(raw, place, decoded, leave_out="entry") or Resource(resourceType="Bundle")
-    head.entry = list(_entries(bundle.entry, place, decoded))
+    # a member that did not fit may have said that there is more: what stands for it keeps the set incomplete
+    lost = [_lost()] if len(decoded.remarks) > known else []
+    present = bundle.entry and bytes(bundle.entry).strip() != b"null"
+    head.entry = [*(_entries(bundle.entry, place, decoded) if present else ()), *lost]
     return head
+
+
+def _lost() -> Entry:
+    """What stands for an entry or member that could not be read."""
+    return Entry(resource=Resource(resourceType="Unreadable"))
 
 
 def _entries(raw: Raw, place: str, decoded: Decoded) -> Iterator[Entry]:
@@ -125,7 +134,7 @@ def _entries(raw: Raw, place: str, decoded: Decoded) -> Iterator[Entry]:
         items = decoder(list[Raw]).decode(raw)
     except _FAULTS:
         _unreadable(f"{place}.entry", decoded)
-        yield Entry(resource=Resource(resourceType="Unreadable"))
+        yield _lost()
         return
     for number, item in enumerate(items):
         where = f"{place}.entry[{number}]"
@@ -133,8 +142,9 @@ def _entries(raw: Raw, place: str, decoded: Decoded) -> Iterator[Entry]:
             entry = decoder(Entry | None).decode(item)
         except _FAULTS:
             entry = _repair_entry(item, where, decoded)
-        if entry is not None:
-            yield entry
+        if entry is None:
+            _unreadable(where, decoded)
+        yield entry or _lost()
 
 
 class _RawEntry(Struct):
@@ -148,7 +158,7 @@ def _repair_entry(raw: Raw, where: str, decoded: Decoded) -> Entry | None:
         entry = decoder(_RawEntry).decode(raw)
     except _FAULTS:
         _unreadable(where, decoded)
-        return Entry(resource=Resource(resourceType="Unreadable"))
+        return _lost()
     resource = decode_tolerantly(entry.resource, f"{where}.resource", decoded) if entry.resource else None
     full_url = entry.fullUrl if isinstance(entry.fullUrl, str) else None
     search = _fit(entry.search, "search", Entry)
@@ -208,8 +218,20 @@ def _fit(value: Any, name: str, owner: type[Struct]) -> Any:
         text = value.get("text")
         return _convert({"coding": kept, "text": text if isinstance(text, str) else None}, kind)
     if isinstance(value, dict) and name in ("subject", "patient") and isinstance(value.get("reference"), str):
-        return Reference(reference=value["reference"])
+        return Reference(
+            reference=value["reference"], identifier=Raw(msgspec.json.encode(value.get("identifier")))
+        )
+    if name == "total" and isinstance(value, float | str):
+        return _whole_number(value)
     return None
+
+
+def _whole_number(value: float | str) -> int | None:
+    """The number that a sloppy sender wrote as text or with a decimal point."""
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return int(value) if value.is_integer() else None
 
 
 def _is_coding(item: Any) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from mappings.facts import Remark, SeenType, SourceRef
 from mappings.reading import wire
-from mappings.reading.chart import Chart, reference_key
+from mappings.reading.chart import Chart, Hit, reference_key
 from mappings.reading.decode import Decoded
-from mappings.reading.wire import Resource
+from mappings.reading.identity import identifiers_of, same_person
+from mappings.reading.wire import Reference, Resource
 
 Placed = tuple[Resource, str | None]
 _LISTED_STRANGERS = 50
@@ -53,10 +54,45 @@ def names_patient(reference: str, mine: set[str], foreign: frozenset[str]) -> bo
     return not foreign or "://" not in reference or _base(reference) not in foreign
 
 
-def other_owner(resource: Resource, mine: set[str]) -> bool:
-    """Whether a second statement of whose it is names somebody else."""
-    second = resource.patient.reference if resource.patient is not None else None
-    return second is not None and reference_key(second) not in mine
+class Owners:
+    """Tells of a resource whose it is, by all it says of that: reference and identifier of `subject` and `patient`."""
+
+    def __init__(self, decoded: Decoded, everything: list[Placed], mine: set[str], chart: Chart) -> None:
+        self._decoded = decoded
+        self._everything = everything
+        self._mine = mine
+        links = [link for link in _links(chart) if link.type == "replaces" and link.other is not None]
+        others = [link.other for link in links if link.other is not None]
+        self._older = {reference_key(other.reference) for other in others}
+        own = chart.patient.identifier if chart.patient is not None else wire.NOTHING
+        self._identifiers = identifiers_of(own, *(other.identifier for other in others))
+        self._foreign: frozenset[str] | None = None
+        self._said: dict[tuple[str | None, bytes], bool | None] = {}
+
+    def of(self, resource: Resource) -> bool | None:
+        """True for this patient's, False for a stranger's, None where it does not tell; one stranger is enough."""
+        said = [self._says(owner) for owner in (resource.subject, resource.patient) if owner is not None]
+        return False if False in said else True if True in said else None
+
+    def _says(self, owner: Reference) -> bool | None:
+        key = owner.reference, bytes(owner.identifier)
+        if key not in self._said:
+            self._said[key] = self._judge(owner)
+        return self._said[key]
+
+    def _judge(self, owner: Reference) -> bool | None:
+        """A reference goes before an identifier; where the two contradict each other it is somebody else's.
+
+        An older record of the same person has a number of its own, so its references are not held against it.
+        """
+        same = same_person(owner.identifier, self._identifiers) if owner.identifier else None
+        if owner.reference is None:
+            return same
+        if self._foreign is None and "://" in owner.reference:
+            self._foreign = foreign_bases(self._decoded, self._everything, self._mine)
+        if not names_patient(owner.reference, self._mine, self._foreign or frozenset()):
+            return False
+        return same is not False or reference_key(owner.reference) in self._older
 
 
 def refuse_identity(chart: Chart) -> None:
@@ -89,8 +125,7 @@ def own_references(chart: Chart, patients: Iterable[Placed]) -> set[str]:
         if resource is chart.patient and url:
             mine.add(url)
             mine.add(reference_key(url))
-    links = wire.peek_list(chart.patient.link, PatientLink) if chart.patient is not None else []
-    for link in links:
+    for link in _links(chart):
         other = reference_key(link.other.reference if link.other else None)
         if link.type == "replaces" and other:
             mine.add(other)
@@ -102,6 +137,10 @@ def own_references(chart: Chart, patients: Iterable[Placed]) -> set[str]:
             reason = f"is linked as “{link.type or 'unstated'}” and is not read: history may lie under another record"
             chart.remarks.append(Remark("set-aside", reason, SourceRef("Patient"), code="linked-record"))
     return mine
+
+
+def _links(chart: Chart) -> list[PatientLink]:
+    return wire.peek_list(chart.patient.link, PatientLink) if chart.patient is not None else []
 
 
 class PatientLink(wire.Struct, gc=False):
@@ -123,9 +162,13 @@ def set_stranger_aside(chart: Chart, resource: Resource) -> None:
         )
 
 
-def note_unowned(chart: Chart, references: list[str]) -> None:
-    """Says which entries name no patient at all."""
-    for reference in references:
-        if not reference.startswith(("Patient/", "Medication/")):
-            reason = "names no patient; read because it came with this patient's chart"
-            chart.remarks.append(Remark("remark", reason, SourceRef(reference), code="no-subject"))
+def note_unowned(chart: Chart, hits: list[Hit]) -> None:
+    """Says which entries name no patient at all, or by an identifier that cannot be compared."""
+    for hit in hits:
+        if not hit.reference.startswith(("Patient/", "Medication/")):
+            owner = hit.resource.subject or hit.resource.patient
+            how = "no patient"
+            if owner is not None and owner.identifier:
+                how = "its patient by an identifier that this chart does not know"
+            reason = f"names {how}; read because it came with this patient's chart"
+            chart.remarks.append(Remark("remark", reason, SourceRef(hit.reference), code="no-subject"))

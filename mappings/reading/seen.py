@@ -24,6 +24,7 @@ KEY_TYPES = {
     "medicationRequests": ("MedicationRequest",),
     "medications": ("MedicationAdministration", "MedicationRequest"),
     "medicationStatements": ("MedicationStatement",),
+    "serviceRequests": ("ServiceRequest",),
     "reports": ("DiagnosticReport",),
     "diagnosticReports": ("DiagnosticReport",),
     "documents": ("DocumentReference",),
@@ -31,6 +32,16 @@ KEY_TYPES = {
 }
 DECIDING_TYPES = ("Condition", "Procedure", "MedicationAdministration", "Observation", "DiagnosticReport")
 _COMPLETE_CODES = frozenset({"4101", "4119"})
+# FHIR issue types that, as mere information, take nothing away; of any other something may be missing.
+_HARMLESS = frozenset(
+    {"informational", "success", "not-found", "not-supported", "duplicate", "extension", "code-invalid"}
+    | {"invalid", "invariant", "required", "structure", "value"}
+)
+# Bundle types that can hold a whole answer; a history holds versions and deletions, other types a part.
+_WHOLE = frozenset(
+    {"", "searchset", "collection", "document", "message", "batch", "transaction"}
+    | {"batch-response", "transaction-response"}
+)
 
 
 class _Issue(wire.Struct, gc=False):
@@ -104,7 +115,7 @@ def key_states(key: str, value: Resource | None) -> Iterator[tuple[str, str, str
         for entry in entries
         if _is_match(entry)
         and entry.resource
-        and entry.resource.resourceType not in (None, "OperationOutcome")
+        and entry.resource.resourceType not in (None, "", "OperationOutcome")
     }
     for entry in entries if "Bundle" in held else ():
         if entry.resource is not None and entry.resource.resourceType == "Bundle":
@@ -123,7 +134,7 @@ def _is_match(entry: wire.Entry) -> bool:
 
 def _self_types(bundle: Resource) -> list[str]:
     types = []
-    for link in wire.peek_list(bundle.link, wire.Link):
+    for link in wire.peek_links(bundle.link)[0]:
         if link.relation == "self" and link.url:
             last = link.url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
             if last[:1].isupper() and last.isalpha():
@@ -144,13 +155,18 @@ def _counts(entry: wire.Entry) -> bool:
 
 def _cut_short(bundle: Resource, entries: list[wire.Entry]) -> str:
     """Why a searchset is not the whole answer, or empty (rules 11.5, hazard H-09)."""
-    if any(link.relation == "next" for link in wire.peek_list(bundle.link, wire.Link)):
+    links, all_read = wire.peek_links(bundle.link)
+    if any(link.relation == "next" for link in links):
         return "more pages were announced than were given"
+    if not all_read:
+        return "a link of the answer, which may lead to more pages, could not be read"
+    if not may_be_whole(bundle):
+        return "the answer is of a kind that does not hold all entries"
     matches = 0
     reasons: set[str] = set()
     for entry in entries:
         resource = entry.resource
-        if resource is None or resource.resourceType == "Unreadable":
+        if resource is None or resource.resourceType in (None, "", "Unreadable"):
             reasons.add("an entry could not be read")
         elif resource.resourceType == "OperationOutcome":
             reasons.add(_withheld(resource))
@@ -159,21 +175,32 @@ def _cut_short(bundle: Resource, entries: list[wire.Entry]) -> str:
     reasons.discard("")
     if reasons:
         return min(reasons)
+    if bundle.total is not None and bundle.total < 0:
+        return "the number of results announced is below nought"
     if bundle.total is not None and bundle.total > matches:
         return f"{bundle.total} results were announced and {matches} given"
     return ""
 
 
+def may_be_whole(bundle: Resource) -> bool:
+    """Whether a Bundle is of a type that can hold all there is; a type that cannot be read is none."""
+    if not bundle.type or bytes(bundle.type).strip() == b"null":
+        return True
+    kind = wire.peek(bundle.type, str)
+    return kind is not None and kind.strip().lower() in _WHOLE
+
+
 def _withheld(outcome: Resource) -> str:
-    for issue in wire.peek_list(outcome.issue, _Issue):
+    issues = wire.peek_list(outcome.issue, _Issue)
+    if not issues or len(issues) != len(wire.peek(outcome.issue, list[wire.Raw]) or issues):
+        return "the EHR said something of its answer that could not be read"
+    for issue in issues:
         codes = {
             (coding.code or "").strip() for coding in (issue.details.coding or () if issue.details else ())
         }
         if codes and codes <= _COMPLETE_CODES:
             continue
-        if issue.severity in ("information", "success") and not codes:
-            continue
-        if codes & _COMPLETE_CODES and not (codes - _COMPLETE_CODES):
+        if issue.severity in ("information", "success") and not codes and issue.code in _HARMLESS:
             continue
         return "the EHR withheld part of the answer"
     return ""

@@ -33,10 +33,11 @@ class Concept(Struct, gc=False, omit_defaults=True):
 
 
 class Reference(Struct, gc=False, omit_defaults=True):
-    """FHIR Reference; `type` and `identifier` are not read."""
+    """FHIR Reference; `type` is not read."""
 
     reference: str | None = None
     display: str | None = None
+    identifier: Raw = NOTHING
 
 
 class Period(Struct, gc=False, omit_defaults=True):
@@ -238,3 +239,14 @@ def peek_list(raw: Raw, kind: type[T]) -> list[T]:
     if items is None:
         items = [raw]
     return [item for item in (peek(one, kind) for one in items) if item is not None]
+
+
+def peek_links(raw: Raw) -> tuple[list[Link], bool]:
+    """Bundle.link with relations in small letters, and whether all of it could be read: a lost one may be `next`."""
+    links = peek_list(raw, Link)
+    for link in links:
+        link.relation = (link.relation or "").strip().lower()
+    if not raw or bytes(raw).strip() == b"null":
+        return links, True
+    items = peek(raw, list[Raw])
+    return links, items is not None and len(items) == len(links)

@@ -55,7 +55,8 @@ TABLE: list[tuple[str, str, Any, str]] = [
     ("4119 beside 59204", "observations", bundle([OBS, outcome("4119", "59204")], "Observation"), "incomplete"),
     ("unknown warning", "observations", bundle([OBS, outcome()], "Observation"), "incomplete"),
     ("error", "observations", bundle([OBS, outcome(severity="error")], "Observation"), "incomplete"),
-    ("mere information", "observations", bundle([OBS, outcome(severity="information")], "Observation"), "complete"),
+    ("information on processing", "observations", bundle([OBS, outcome(severity="information")], "Observation"),
+    "incomplete"),
     ("next page not given", "observations", bundle([OBS], link=[{"relation": "next", "url": "https://x/y"}]),
     "incomplete"),
     ("total larger", "observations", bundle([OBS], "Observation", total=2), "incomplete"),
@@ -66,6 +67,30 @@ TABLE: list[tuple[str, str, Any, str]] = [
     ("wrong key, empty with self link", "anything", bundle([], "Observation"), "complete"),
     ("wrong key, empty, no self link", "anything", bundle([]), "not-seen"),
     ("a single resource", "anything", OBS, "incomplete"),
+    ("null as an entry", "observations", {**bundle([OBS]), "total": None, "entry": [{"resource": OBS}, None]},
+    "incomplete"),
+    ("an empty resource", "observations", {**bundle([OBS]), "total": None, "entry": [{"resource": OBS},
+    {"resource": {}}]}, "incomplete"),
+    ("a history", "observations", bundle([OBS], "Observation", type="history"), "incomplete"),
+    ("a type that is no text", "observations", bundle([OBS], "Observation", type=5), "incomplete"),
+    ("a collection", "observations", bundle([OBS], "Observation", type="collection"), "complete"),
+    ("total a text, larger", "observations", bundle([OBS], total="3"), "incomplete"),
+    ("total a text that fits", "observations", bundle([OBS], total="1"), "complete"),
+    ("total with a point, larger", "observations", bundle([OBS], total=3.0), "incomplete"),
+    ("total below nought", "observations", bundle([OBS], total=-1), "incomplete"),
+    ("total unreadable", "observations", bundle([OBS], total="many"), "incomplete"),
+    ("next beside junk", "observations", bundle([OBS], link=[5, {"relation": "next", "url": "https://x/y"}]),
+    "incomplete"),
+    ("a link that is junk", "observations", bundle([OBS], link=[5]), "incomplete"),
+    ("next in an object", "observations", bundle([OBS], link={"relation": "next", "url": "https://x/y"}),
+    "incomplete"),
+    ("next with a number", "observations", bundle([OBS], link=[{"relation": "next", "url": 5}]), "incomplete"),
+    ("Next in capitals", "observations", bundle([OBS], link=[{"relation": "Next", "url": "https://x/y"}]),
+    "incomplete"),
+    ("outcome without issues", "observations", bundle([OBS, {"resourceType": "OperationOutcome"}]), "incomplete"),
+    ("outcome with a broken issue", "observations",
+    bundle([OBS, {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": 5}]}]),
+    "incomplete"),
 ]  # fmt: skip
 
 
@@ -75,6 +100,24 @@ TABLE: list[tuple[str, str, Any, str]] = [
 def test_state_of_observations(key: str, value: Any, wanted: str) -> None:
     keys = {"observations": ..., key: value}
     assert seen("Observation", **keys) == wanted
+
+
+WITHHELD = ("incomplete", "suppressed", "security", "forbidden", "login", "expired", "unknown", "transient", "timeout",
+    "throttled", "too-costly", "lock-error", "exception", "processing", "no-such-code")  # fmt: skip
+
+
+@pytest.mark.parametrize("severity", ["information", "warning", "error"])
+@pytest.mark.parametrize("code", WITHHELD)
+def test_h_08_an_outcome_is_judged_by_its_issue_type_and_not_by_its_severity(severity: str, code: str) -> None:
+    issue = {"severity": severity, "code": code}
+    told = {"resourceType": "OperationOutcome", "issue": [issue]}
+    assert seen("Observation", observations=bundle([OBS, told], "Observation")) == "incomplete"
+
+
+@pytest.mark.parametrize("code", ["informational", "success", "not-found", "not-supported"])
+def test_mere_information_leaves_a_set_complete(code: str) -> None:
+    told = {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": code}]}
+    assert seen("Observation", observations=bundle([OBS, told], "Observation")) == "complete"
 
 
 @pytest.mark.parametrize("kind", ["MedicationAdministration", "MedicationRequest"])
