@@ -12,11 +12,13 @@ from cds_hooks.cards import MAX_CARDS, MAX_DETAIL, MAX_SUMMARY, Card
 from cds_hooks.facts_digest import facts_digest, findings_digest
 from cds_hooks.names import CardNames
 from cds_hooks.plain import all_of, plain, sentence, upper_first
-from mappings.evaluation import Assessment, Evaluation, RelapseCategory, Route
+from mappings.deciding.orders import problem_words
+from mappings.evaluation import Assessment, Evaluation, OptionMatch, RelapseCategory, Route
 from mappings.facts import Certainty
-from mappings.orders import DraftOrder, OrderFinding
+from mappings.orders import Conflict, DraftOrder, OrderFinding
 
-_KINDS = ("antigen", "safety", "history", "not-checked")
+_NOT_CHECKED = "not-checked"
+_KINDS = ("antigen", "safety", "history", _NOT_CHECKED)
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 _HEAD_NAMES = 24  # so that name and state stand within the first 60 characters (H-47)
 _HEAD_VALUE = 60
@@ -25,11 +27,7 @@ _ORDERS_SHOWN = 4
 _SOURCES_SHOWN = 3
 _TO_SETTLE = "To settle it: a stain or flow panel on tumour tissue taken after CAR T and after the last drug against it."
 _MORE = "- More stands in the full evaluation."
-_PROBLEMS = {
-    "other-patient": "names another patient",
-    "no-drug": "names its drug by a reference that was not given",
-    "unreadable": "could not be read",
-}
+_CONFLICTS_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,8 @@ def order_cards(
     if not findings:
         return ()
     facts = digest or facts_digest(evaluation)
+    if any(one.kind != _NOT_CHECKED for one in findings):  # said there in a line of its own
+        findings = [one for one in findings if one.kind != _NOT_CHECKED]
     groups = [[one for one in findings if one.kind == kind] for kind in _KINDS]
     groups = sorted((group for group in groups if group), key=lambda group: group[0].level != "warning")
     return tuple(_card(evaluation, group, names, drafts, notes, facts) for group in groups[:MAX_CARDS])
@@ -75,11 +75,11 @@ def _card(
     items = [
         *(f"{_said(one, one.sentence, _VALUE, 0)} Rule {one.basis}." for one in findings),
         _TO_SETTLE if asks else "",
+        _not_checked(drafts, findings),
         *lines.unseen_lines(evaluation),
         *notes,
         _alternatives(evaluation, findings),
         _sources(findings),
-        _not_checked(drafts),
     ]
     return OrderCard(
         kind=f"order-{findings[0].kind}",
@@ -93,7 +93,9 @@ def _card(
 
 def _summary(findings: Sequence[OrderFinding]) -> str:
     """The first finding, and as many of the others as whole sentences fit under 140 characters."""
-    heads = list(dict.fromkeys(_said(one, one.head, _HEAD_VALUE, _HEAD_NAMES) for one in findings))
+    heads = list(
+        dict.fromkeys(_said(one, one.head, _HEAD_VALUE, _HEAD_NAMES) for one in findings if one.head)
+    )
     summary = plain(heads[0], MAX_SUMMARY)
     for head in heads[1:]:
         if len(summary) + 1 + len(head) <= MAX_SUMMARY:
@@ -103,12 +105,15 @@ def _summary(findings: Sequence[OrderFinding]) -> str:
 
 def _said(finding: OrderFinding, text: str, cap: int, cap_names: int) -> str:
     """A sentence of the knowledge with this patient's data in it; every value is made safe on its own (H-48)."""
+    return upper_first(_filled(text, (*finding.fills, ("order", _names(finding, cap_names))), cap))
+
+
+def _filled(text: str, given: Sequence[tuple[str, str]], cap: int) -> str:
     fills = {
-        name: plain(value.replace("low-or-partial", "low or partial"), cap) for name, value in finding.fills
+        name: value if name == "order" else plain(value.replace("low-or-partial", "low or partial"), cap)
+        for name, value in given
     }
-    fills["order"] = _names(finding, cap_names)
-    filled = _PLACEHOLDER.sub(lambda match: fills.get(match[1], "not known"), text)
-    return upper_first(filled)
+    return _PLACEHOLDER.sub(lambda match: fills.get(match[1], "not known"), text)
 
 
 def _names(finding: OrderFinding, cap: int) -> str:
@@ -124,7 +129,9 @@ def _names(finding: OrderFinding, cap: int) -> str:
 
 def _orders(findings: Sequence[OrderFinding]) -> list[str]:
     """The orders spoken of, as charted, what was just chosen first; an order signed before is called so."""
-    orders = list(dict.fromkeys(order for one in findings for order in one.orders))
+    orders = [
+        order for order in dict.fromkeys(o for one in findings for o in one.orders) if not order.problem
+    ]
     chosen = [order for order in orders if order.selected]
     others = [order for order in orders if not order.selected]
     said = []
@@ -156,14 +163,34 @@ def _relapse(assessment: Assessment) -> list[str]:
 
 
 def _alternatives(evaluation: Evaluation, findings: Sequence[OrderFinding]) -> str:
-    """Options of the same evaluation that can be considered, without what was ordered; none is ranked (invariant 10)."""
+    """Options of the same evaluation that can be considered, without what was ordered; none is ranked (invariant 10).
+
+    Those that the same rules would warn of are not among them: they are named with the reason.
+    """
+    if all(one.kind == _NOT_CHECKED for one in findings):
+        return ""
     ordered = {option for one in findings for option in one.options}
     left = [m for m in evaluation.matches if m.route is Route.CONSIDER and m.option not in ordered]
-    if left:
-        return f"Can be considered, not ranked: {fold_names(left)}."
+    against = {one.option: one for one in findings[0].conflicts}
+    free = [match for match in left if match.option not in against]
+    barred = [_barred(match, against[match.option]) for match in left if match.option in against]
+    if barred:
+        more = f"; and {len(barred) - _CONFLICTS_SHOWN} more" if len(barred) > _CONFLICTS_SHOWN else ""
+        named = f"Left out, since these rules warn of them too: {'; '.join(barred[:_CONFLICTS_SHOWN])}{more}."
+        return f"Can be considered, not ranked: {fold_names(free)}. {named}" if free else named
+    if free:
+        return f"Can be considered, not ranked: {fold_names(free)}."
     if evaluation.assessment.category is RelapseCategory.INSUFFICIENT_DATA:
         return "No options are named: the chart read so far gives no relapse category."
     return ""
+
+
+def _barred(match: OptionMatch, conflict: Conflict) -> str:
+    """An option by name, with what of it the rules warn of and why."""
+    name = plain(match.short_name or match.label, 60)
+    why = _filled(conflict.head.removeprefix("{order}: "), conflict.fills, _HEAD_VALUE).rstrip(".")
+    part = plain(conflict.treatment, 40)
+    return f"{name} ({why})" if part.lower() == name.lower() else f"{name} ({part}: {why})"
 
 
 def _sources(findings: Sequence[OrderFinding]) -> str:
@@ -171,14 +198,13 @@ def _sources(findings: Sequence[OrderFinding]) -> str:
     return sentence(f"Sources: {'; '.join(titles[:_SOURCES_SHOWN])}", 360) if titles else ""
 
 
-def _not_checked(drafts: Sequence[DraftOrder]) -> str:
-    """Drafts that could not be looked at; silence about them would read as clearance."""
-    parts = []
-    for problem, words in _PROBLEMS.items():
-        count = sum(draft.problem == problem for draft in drafts)
-        if count:
-            parts.append(f"{count} {'draft' if count == 1 else 'drafts, each of which'} {words}")
-    return f"Not checked: {'; '.join(parts)}." if parts else ""
+def _not_checked(drafts: Sequence[DraftOrder], findings: Sequence[OrderFinding]) -> str:
+    """Drafts that could not be looked at, beside what was; silence about them would read as clearance."""
+    said = problem_words(drafts)
+    if not said or all(one.kind == _NOT_CHECKED and not one.concepts for one in findings):
+        return ""
+    count = sum(bool(draft.problem) for draft in drafts)
+    return f"Not checked: {count} draft {'order' if count == 1 else 'orders'} ({said})."
 
 
 def _detail(lead: list[str], items: list[str], closing: str) -> str:

@@ -64,20 +64,25 @@ def evaluate(
     patient_id: str,
     as_of: datetime,
     regions: Sequence[str] = REGIONS,
+    safety: bool = False,
 ) -> Evaluation:
     """The relapse category and options of one patient's chart as judged at `as_of` (design, one hook call).
 
-    `as_of` needs a zone. Reading never raises on a chart; what could not be read is in the assessment.
+    `as_of` needs a zone. Reading never raises on a chart; what could not be read is in the assessment. With `safety`
+    the values that orders ask about are read whatever the category (rules 11.12).
     """
     moment = _clinical_moment(as_of)
     reader = _reader(_Same(knowledge))
     facts, chart = reader.read(decoded, patient_id, moment)
     assessment = assess(facts, knowledge, moment)
-    if assessment.category not in SILENT or assessment.branch is not None:
+    to_lay_out = assessment.category not in SILENT or assessment.branch is not None
+    if to_lay_out or safety:
         facts = reader.read_safety(chart, facts, moment)
+    if to_lay_out:
         marks = reader.validator.remarks(_deciding(assessment), chart)
         assessment = replace(assessment, remarks=(*assessment.remarks, *marks))
-    return decide(facts, assessment, knowledge, moment, tuple(regions))
+    made = decide(facts, assessment, knowledge, moment, tuple(regions))
+    return replace(made, safety_read=to_lay_out or safety)
 
 
 def _deciding(assessment: Assessment) -> set[str]:

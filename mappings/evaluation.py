@@ -200,7 +200,10 @@ class KnowledgeStamp:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Everything a face may show: it adds words and layout, never a clinical decision (invariant 2)."""
+    """Everything a face may show: it adds words and layout, never a clinical decision (invariant 2).
+
+    Without `safety_read` the values that options and orders ask about were not looked for: none of them is "not seen".
+    """
 
     assessment: Assessment
     matches: tuple[OptionMatch, ...]
@@ -209,3 +212,4 @@ class Evaluation:
     facts: Facts
     as_of: str
     regions: tuple[str, ...]
+    safety_read: bool = True

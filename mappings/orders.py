@@ -46,11 +46,22 @@ class DraftOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """An option of the same evaluation that the same rules would warn of: what of it, and the head that says why."""
+
+    option: str
+    treatment: str
+    head: str
+    fills: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OrderFinding:
     """What one order rule says about one or more orders, with the patient's own data in `fills`.
 
     `names` are the treatments in the words of the knowledge, `options` the options that contain them; `basis` is the id
-    of the decision rule, `cited` the titles of its sources. Names and values of `fills` may be chart text.
+    of the decision rule, `cited` the titles of its sources. Names and values of `fills` may be chart text. `conflicts`
+    are options that can be considered but would draw a warning themselves. Without a `head` it stands beside others.
     """
 
     rule: str
@@ -68,6 +79,7 @@ class OrderFinding:
     antigen: str = ""
     asks_testing: bool = False
     sources: tuple[SourceRef, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
     @property
     def selected(self) -> bool:

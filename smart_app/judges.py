@@ -38,7 +38,12 @@ class Judges:
         if found is None:
             regions = (region,) if region else self._regions
             evaluate = self._replaced if self._replaced is not None else evaluator_of(knowledge, regions)
-            found = Judgement(evaluate, card_names(knowledge), knowledge)
+            on_orders = (
+                self._replaced
+                if self._replaced is not None
+                else evaluator_of(knowledge, regions, safety=True)
+            )
+            found = Judgement(evaluate, card_names(knowledge), knowledge, on_orders)
             self._made[(knowledge.digest, region)] = found
         return found
 

@@ -54,12 +54,12 @@ def cases() -> tuple[Case, ...]:
     return tuple(found)
 
 
-def evaluator_of(knowledge: Knowledge, regions: tuple[str, ...]) -> Evaluator:
-    """`evaluate` with knowledge and regions filled in."""
+def evaluator_of(knowledge: Knowledge, regions: tuple[str, ...], *, safety: bool = False) -> Evaluator:
+    """`evaluate` with knowledge and regions filled in; with `safety` as the order hooks need it."""
     from mappings.evaluate import evaluate
 
     def evaluated(chart: Decoded, patient_id: str, as_of: datetime) -> Evaluation:
-        return evaluate(chart, knowledge, patient_id=patient_id, as_of=as_of, regions=regions)
+        return evaluate(chart, knowledge, patient_id=patient_id, as_of=as_of, regions=regions, safety=safety)
 
     return evaluated
 

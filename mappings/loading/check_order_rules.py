@@ -14,16 +14,18 @@ PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 _COMMON = frozenset({"order"})
 # What a criterion needs to be told, and what it can fill in.
 CRITERIA: dict[str, tuple[frozenset[str], frozenset[str]]] = {
-    "antigen-state": (frozenset({"antigen", "states"}), frozenset({"antigen", "because", "date"})),
+    "antigen-state": (frozenset({"antigen", "states"}), frozenset({"antigen", "because", "date", "others"})),
     "lineage-switch": (frozenset(), frozenset()),
     "transplant-planned": (frozenset(), frozenset({"plan"})),
     "transplant-given": (frozenset({"types"}), frozenset({"given", "date"})),
     "transplant-not-seen": (frozenset({"types"}), frozenset()),
     "collection-planned": (frozenset(), frozenset({"plan"})),
+    "plans-not-seen": (frozenset({"types", "states"}), frozenset()),
     "finding-present": (frozenset({"fact"}), frozenset({"value", "date"})),
     "finding-open": (frozenset({"fact"}), frozenset({"value", "sex", "age"})),
-    "value-below-limit": (frozenset({"fact"}), frozenset({"value", "limit"})),
-    "value-shown": (frozenset({"fact"}), frozenset({"value"})),
+    "value-below-limit": (frozenset({"fact"}), frozenset({"value", "newest", "limit"})),
+    "value-not-judged": (frozenset({"fact"}), frozenset({"value", "newest", "limit", "why"})),
+    "value-shown": (frozenset({"fact"}), frozenset({"value", "newest"})),
     "value-not-seen": (frozenset({"fact"}), frozenset()),
     "label-withdrawn": (frozenset({"option", "diseases"}), frozenset({"region", "date", "indication"})),
     "given-before-relapse": (frozenset(), frozenset({"given", "date", "relapse"})),
@@ -48,10 +50,11 @@ def order_rule_faults(contents: Contents) -> Iterator[Fault]:
     options = {row["id"] for row in contents.under("options").values()}
     bases = {row["id"] for row in contents["rules.json"]}
     seen: set[str] = set()
-    unchecked = contents[FILE]["unchecked"]
-    if unchecked["basis"] not in bases:
-        yield Fault(FILE, "unchecked.basis", f"is no rule: {unchecked['basis']}", "Name one of rules.json.")
-    yield from _text_faults("unchecked", unchecked, _COMMON)
+    for key, fills in (("unchecked", _COMMON), ("unread", _COMMON | {"why"})):
+        said = contents[FILE][key]
+        if said["basis"] not in bases:
+            yield Fault(FILE, f"{key}.basis", f"is no rule: {said['basis']}", "Name one of rules.json.")
+        yield from _text_faults(key, said, fills)
     for rule in contents[FILE]["rules"]:
         name = rule["id"]
         if name in seen:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mappings.loading.policy import Limit, Setting, TimingBin
+from mappings.loading.policy import Limit, Setting, SiteLimit, TimingBin
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,8 @@ class PolicyFile:
 
 @dataclass(frozen=True, slots=True)
 class OverlayFile:
-    """A site's own policy values; further files of the overlay replace shipped files of the same path."""
+    """A site's own policy values and limits; further files of the overlay replace shipped files of the same path."""
 
     id: str
     policy: Mapping[str, Any] = field(default_factory=dict)
+    limits: tuple[SiteLimit, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -25,7 +25,7 @@ from mappings.loading.files import (
     ValueSetFile,
 )
 from mappings.loading.order_rules import OrderKnowledge
-from mappings.loading.policy import Policy
+from mappings.loading.policy import Limit, Policy, SiteLimit
 from mappings.loading.types import Category, Check, CodeKey, Concept, Knowledge, Rule
 
 Decoded = TypeVar("Decoded")
@@ -70,11 +70,18 @@ def read_folder(folder: Path, overlay: Path | None = None) -> Folder:
         return Folder(files)
     laid = _bytes_of(overlay)
     keys = Folder(laid).decode("overlay.json", dict[str, Any])
-    if unknown := sorted(set(keys) - {"id", "policy"}):
-        raise KnowledgeError("knowledge-shape", f"unknown key {unknown[0]!r}.", "overlay.json", "Remove it.")
+    _refuse_unknown(keys, {"id", "policy", "limits"})
+    for row in keys.get("limits") or ():
+        if isinstance(row, dict):
+            _refuse_unknown(row, {one.name for one in fields(SiteLimit)})
     head = Folder(laid).decode("overlay.json", OverlayFile)
     del laid["overlay.json"]
     return Folder({**files, **laid}, head)
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
+    if unknown := sorted(set(given) - known):
+        raise KnowledgeError("knowledge-shape", f"unknown key {unknown[0]!r}.", "overlay.json", "Remove it.")
 
 
 def _bytes_of(folder: Path) -> dict[str, bytes]:
@@ -256,7 +263,7 @@ def _policy(folder: Folder) -> Policy:
             said = f"unknown setting {unknown[0]!r}."
             raise KnowledgeError("knowledge-setting", said, "overlay.json", "Remove it.")
         values |= folder.overlay.policy
-    rest = {"timing_bins": shape.timing_bins, "limits": shape.limits, "settings": shape.settings}
+    rest = {"timing_bins": shape.timing_bins, "limits": _limits(folder, shape), "settings": shape.settings}
     where = "overlay.json" if folder.overlay is not None else "policy.json"
     try:
         policy = msgspec.convert({**values, **rest}, type=Policy, from_attributes=True)
@@ -265,3 +272,20 @@ def _policy(folder: Folder) -> Policy:
     for name, said in policy.faults():
         raise KnowledgeError("knowledge-policy", f"{name}: {said}.", where, "Correct the setting.")
     return policy
+
+
+def _limits(folder: Folder, shape: PolicyFile) -> tuple[Limit, ...]:
+    """The shipped limits, none of which has a value, with those of an overlay in their place (rules 8, H-40)."""
+    if folder.overlay is None:
+        return shape.limits
+    rules = folder.decode("order_rules.json", OrderKnowledge).rules
+    held = {rule.condition.fact for rule in rules if rule.condition.criterion == "value-below-limit"}
+    made: dict[str, Limit] = {}
+    for number, row in enumerate(folder.overlay.limits):
+        said = "stands twice" if row.fact in made else row.fault(held)
+        if said:
+            where = f"limits[{number}] ({row.fact}): {said}."
+            raise KnowledgeError("knowledge-limit", where, "overlay.json", "Correct the limit.")
+        made[row.fact] = row.as_limit()
+    kept = tuple(limit for limit in shape.limits if limit.fact not in made)
+    return (*kept, *made.values())

@@ -37,7 +37,8 @@ class OrderCondition:
 class OrderRule:
     """One rule on orders. `scope` is `car-t` (after CAR T) or `relapse`; `head` opens the card, `sentence` explains.
 
-    `basis` is the id of a decision rule; `said_unchecked`: a chart too incomplete to check it is said, not passed over.
+    `basis` is the id of a decision rule; `said_unchecked`: a chart too incomplete to check it is said, not passed over;
+    `beside_only`: said on a card that is due anyway, never a reason for one (H-43).
     """
 
     id: str
@@ -53,11 +54,12 @@ class OrderRule:
     citation_ids: tuple[str, ...]
     asks_testing: bool = False
     said_unchecked: bool = False
+    beside_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unchecked:
-    """What is said of an order that could not be checked, because the chart does not tell whether there was CAR T."""
+    """What is said of an order that could not be checked."""
 
     head: str
     sentence: str
@@ -75,8 +77,12 @@ class OrderWords:
 
 @dataclass(frozen=True, slots=True)
 class OrderKnowledge:
-    """All order rules in the order in which they are asked, and the words by which orders are told apart."""
+    """All order rules in the order in which they are asked, and the words by which orders are told apart.
+
+    `unchecked` speaks where the chart does not tell whether there was CAR T, `unread` of orders that could not be read.
+    """
 
     words: OrderWords
     unchecked: Unchecked
+    unread: Unchecked
     rules: tuple[OrderRule, ...]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
+
+from mappings.dates import parse_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +34,72 @@ class TimingBin:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A site's own limit for a laboratory value; none ships, so values are shown without pass or fail."""
+    """A site's own limit for a laboratory value; none ships, so values are shown without pass or fail.
+
+    A value in `unit` that is less than `min` is below it; with the comparator `<=` one that equals it too.
+    """
 
     fact: str
     min: float | None
     max: float | None
     unit: str
     basis: str
+    comparator: str = "<"
+    approved_by: str = ""
+    approved_on: str = ""
+
+    def breached_by(self, number: float | None) -> bool:
+        """Whether a number, already in the unit of the limit, lies below it."""
+        if self.min is None or number is None:
+            return False
+        return number < self.min or (self.comparator == "<=" and number == self.min)
+
+    def words(self) -> str:
+        """The limit with its unit, and who set it when."""
+        said = f"{self.min:g} {self.unit}" if self.min is not None else "none"
+        by = f"set by {self.approved_by}" if self.approved_by else ""
+        return f"{said} ({by}, {self.approved_on})" if by else said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteLimit:
+    """A limit as an overlay sets it: a value of `fact` that compares so with `value` gets a warning (H-40)."""
+
+    fact: str
+    comparator: str
+    value: float
+    unit: str
+    approved_by: str
+    approved_on: str
+
+    def fault(self, facts: Collection[str]) -> str:
+        """What is wrong with it, empty where it can be used; `facts` are those that a rule holds against a limit."""
+        approved = parse_date(self.approved_on)
+        if self.fact not in facts:
+            return f"no rule holds {self.fact!r} against a limit"
+        if self.comparator not in ("<", "<="):
+            return f"the comparator {self.comparator!r} is neither < nor <="
+        if not isfinite(self.value) or self.value <= 0:
+            return "the value is no number above zero"
+        if not self.unit.strip() or not self.approved_by.strip():
+            return "unit and approver have to be named"
+        if approved is None or not approved.exact:
+            return "the date of approval is no day"
+        return ""
+
+    def as_limit(self) -> Limit:
+        """The limit that takes the place of the shipped one."""
+        basis = f"local policy, approved by {self.approved_by}, {self.approved_on}"
+        return Limit(
+            self.fact,
+            self.value,
+            None,
+            self.unit,
+            basis,
+            self.comparator,
+            self.approved_by,
+            self.approved_on,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,8 +186,7 @@ def test_drafts_that_could_not_be_looked_at_are_counted() -> None:
     )
     (line,) = [row for row in found[0].detail.split("\n") if row.startswith("- Not checked")]
     assert line == (
-        "- Not checked: 1 draft names another patient; "
-        "2 drafts, each of which names its drug by a reference that was not given."
+        "- Not checked: 3 draft orders (1 made out to another patient; 2 with no drug that could be read)."
     )
     assert "somebody-else" not in found[0].detail
 
