@@ -1,24 +1,28 @@
 """What an order would give, read from its name: treatment, collection for CAR T, plan for a transplant, test.
 
 Codes and texts are recognised with the same value sets as the chart. Reason and instruction of an order are not its
-name. An order that is over, or that says not to do it, is no order.
+name. An order that is over, or that says not to do it, is no order. Names are read up to a length; an order with a
+longer one in which nothing was found counts as unreadable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw
+from msgspec.structs import replace
 
-from mappings.facts import Antigen
 from mappings.loading import Concept
 from mappings.orders import DraftOrder, OrderRole
 from mappings.reading import when, wire
 from mappings.reading.car_t_act import act_of, says_infused
 from mappings.reading.chart import make_hit, reference_key
 from mappings.reading.denial import Names
+from mappings.reading.order_regimens import Regimens
+from mappings.reading.order_tests import TestWords
+from mappings.reading.order_transplant import TransplantNamed, TransplantWords, clauses_of
 from mappings.reading.recognise import Recogniser, label_of, texts_of
 from mappings.reading.vocabulary import Vocabulary, WordList
 from mappings.reading.wire import NOTHING, Resource
@@ -30,6 +34,9 @@ _ENDED = frozenset({"cancelled", "entered-in-error", "stopped", "revoked"})
 _CAR_T = ("car-t-product", "car-t-target-known", "car-t-administration")
 _GIVES = ("therapy", "transplant", "radiotherapy", *_CAR_T)
 _TESTS = ("antigen-observation", "immunophenotype-report")
+_FOUND = (OrderRole.TREATMENT, OrderRole.COLLECTION, OrderRole.TRANSPLANT_PLAN)
+_NAME_LIMIT = 400  # as the recogniser reads names
+_NAMES_LIMIT = 40
 
 
 class More(wire.Struct, gc=False):
@@ -42,6 +49,7 @@ class More(wire.Struct, gc=False):
 
 class _Ingredient(wire.Struct, gc=False):
     itemCodeableConcept: wire.Concept | None = None  # noqa: N815
+    itemReference: wire.Reference | None = None  # noqa: N815
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +65,36 @@ class Given:
         return f"{self.resource.resourceType}/{self.resource.id or '?'}"
 
 
+Owned = Callable[[Resource], "bool | None"]
+"""Tells of a resource whether it is this patient's; None where it does not say."""
+
+
 class OrderReader:
     """Recognises orders with one knowledge; holds the recogniser's bounded memos and no patient."""
 
     def __init__(self, knowledge: Knowledge) -> None:
         self._recogniser = Recogniser(knowledge)
         self._vocabulary = Vocabulary(knowledge.lexicon["chart"])
-        words = knowledge.orders.words
+        words, lexicon = knowledge.orders.words, knowledge.lexicon["orders"]
         self._testing = WordList(words.testing)
-        self._biopsy = WordList(words.biopsy)
+        self._tests = TestWords(lexicon, words.biopsy, self._vocabulary)
         self._not_collection = WordList(words.not_collection)
+        self._regimens = Regimens(lexicon, knowledge.concepts)
+        self._transplants = TransplantWords(lexicon["transplant"], self._recogniser)
+        self._allogeneic = knowledge.concepts["transplant-allogeneic"]
+        self._assay = WordList(lexicon["assay"]["words"])
 
     def says_nothing(self, given: Given) -> bool:
         """Whether a medicine of the chart names nothing that is known; the quick way past a long list of them."""
         name = given.resource.medicationCodeableConcept
-        if given.resource.resourceType != "MedicationRequest" or name is None:
+        if given.resource.resourceType != "MedicationRequest" or name is None or not texts_of(name):
             return False
-        return not _gives(self._recogniser.concepts(name))
+        if _gives(self._recogniser.concepts(name)):
+            return False
+        return not self._regimens.drugs((text[:_NAME_LIMIT] for text in texts_of(name)), service=False)
 
     def order(
-        self, given: Given, patient_id: str, medications: Mapping[str, Given], selected: bool
+        self, given: Given, owned: Owned, medications: Mapping[str, Sequence[Given]], selected: bool
     ) -> DraftOrder | None:
         """One order; None for what is no order of a treatment or service, is over, or says not to do it."""
         resource = given.resource
@@ -86,54 +104,63 @@ class OrderReader:
             return None
         if wire.peek(given.more.doNotPerform, bool) is True:
             return None
-        owner = reference_key(resource.subject.reference) if resource.subject is not None else ""
-        stranger = bool(patient_id) and owner.startswith("Patient/") and owner != f"Patient/{patient_id}"
-        if stranger:
+        if owned(resource) is False:
             return DraftOrder(given.reference, kind, "", selected=selected, problem="other-patient")
-        named = self._named(given, medications)
-        label = next((text for text in map(label_of, named) if text), "")
+        whole = self._named(given, medications)
+        label = next((text for text in map(label_of, whole) if text), "")
         if kind == "MedicationRequest" and not label:
             return DraftOrder(given.reference, kind, "", status=status, selected=selected, problem="no-drug")
-        concepts = tuple(dict.fromkeys(c for one in named for c in self._recogniser.concepts(one)))
+        named = [_cut(one) for one in whole[:_NAMES_LIMIT]]
         texts = tuple(dict.fromkeys(text for one in named for text in texts_of(one)))
+        concepts = self._concepts(named, texts, service=kind != "MedicationRequest")
         if kind == "MedicationRequest":
             role, gives = self._medicine(concepts, texts)
         else:
             role, gives = self._service(resource, named, concepts, texts)
+        if role not in _FOUND and (len(whole) > len(named) or any(map(_is_long, whole))):
+            return DraftOrder(
+                given.reference, kind, "", status=status, selected=selected, problem="unreadable"
+            )
         joined = " ; ".join(texts)
         return DraftOrder(
             reference=given.reference,
             resource=kind,
-            label=label,
+            label=label[:_NAME_LIMIT],
             role=role,
             concepts=gives,
             status=status,
             selected=selected,
             authored=when.date_at(resource.authoredOn),
-            antigens=self._antigens(joined, concepts) if kind == "ServiceRequest" else (),
-            biopsy=kind == "ServiceRequest" and self._is_biopsy(joined),
+            antigens=self._tests.antigens(joined, concepts) if kind == "ServiceRequest" else (),
+            biopsy=kind == "ServiceRequest" and self._tests.takes_tissue(joined, concepts),
         )
 
-    def _named(self, given: Given, medications: Mapping[str, Given]) -> list[wire.Concept]:
+    def _concepts(
+        self, named: Iterable[wire.Concept], texts: Sequence[str], *, service: bool
+    ) -> tuple[Concept, ...]:
+        found = [c for one in named for c in self._recogniser.concepts(one)]
+        return tuple(dict.fromkeys((*found, *self._regimens.drugs(texts, service=service))))
+
+    def _named(self, given: Given, medications: Mapping[str, Sequence[Given]]) -> list[wire.Concept]:
         """The names of what is ordered: codes and texts, a Medication by reference, details of a service."""
         resource = given.resource
         if resource.resourceType != "MedicationRequest":
             details = wire.peek_list(given.more.orderDetail, wire.Concept)
             return [one for one in (resource.code, *details) if one is not None]
-        if resource.medicationCodeableConcept is not None:
-            return [resource.medicationCodeableConcept]
+        name = resource.medicationCodeableConcept
+        named = [name] if name is not None and label_of(name) else []
         reference = wire.peek(resource.medicationReference, wire.Reference)
         if reference is None:
-            return []
-        found = _contained(resource, reference.reference) or medications.get(
-            reference_key(reference.reference)
-        )
-        named: list[wire.Concept] = []
-        if found is not None:
+            return named
+        for found in _contained(resource, reference.reference) or medications.get(
+            reference_key(reference.reference), ()
+        ):
             parts = wire.peek_list(found.more.ingredient, _Ingredient)
-            named = [c for c in (found.resource.code, *(p.itemCodeableConcept for p in parts)) if c]
-        if not named and reference.display:
-            named = [wire.Concept(text=reference.display)]
+            shown = [p.itemReference.display for p in parts if p.itemReference is not None]
+            named += [c for c in (found.resource.code, *(p.itemCodeableConcept for p in parts)) if c]
+            named += [wire.Concept(text=text) for text in shown if text]
+        if reference.display:
+            named.append(wire.Concept(text=reference.display))
         return named
 
     def _medicine(
@@ -163,30 +190,62 @@ class OrderReader:
         concepts: tuple[Concept, ...],
         texts: tuple[str, ...],
     ) -> tuple[OrderRole, tuple[Concept, ...]]:
-        coded = _gives([c for one in named for c in self._recogniser.coded(one)])
+        transplant = self._transplants.read(texts)
+        dead = transplant is not None and not transplant.live
+        coded = _gives(
+            c for one in named for c in self._recogniser.coded(one) if not (dead and c.kind == "transplant")
+        )
         if coded:
             return OrderRole.TREATMENT, coded
-        joined = " ; ".join(texts)
+        about = self._about(texts)
         names = Names(self._vocabulary)
-        if names.denied(texts) or names.are("history", texts) or names.are("family", texts):
-            return OrderRole.OTHER, ()
+        untrue = names.denied(about) or names.are("history", about) or names.are("family", about)
+        joined = " ; ".join(texts)
         kinds = {concept.kind for concept in concepts}
-        if "car-t-not-infusion" in kinds and not self._not_collection.any_in(joined):
+        if "car-t-not-infusion" in kinds and not untrue and not self._not_collection.any_in(joined):
             return OrderRole.COLLECTION, ()
-        if any(c.id == "transplant-plan" for c in concepts) and "auto" not in joined.lower():
-            return OrderRole.TRANSPLANT_PLAN, ()
-        gives = _gives(concepts)
+        if transplant is not None and transplant.may_be_allogeneic:
+            return self._to_transplant(transplant, concepts, joined)
+        if untrue:
+            return OrderRole.OTHER, ()
+        gives = _gives(c for c in concepts if not (dead and c.kind == "transplant"))
         if self._says_given(gives, texts):
             return OrderRole.TREATMENT, gives
-        if kinds & set(_TESTS) or self._biopsy.any_in(joined) or self._testing.any_in(joined):
+        if kinds & set(_TESTS) or self._tests.names_biopsy(joined) or self._asks_a_test(gives, joined):
             return OrderRole.TESTING, ()
-        if not gives or names.are("doubt", texts):
+        if not gives or names.are("doubt", about):
             return OrderRole.OTHER, ()
         if any(c.kind in _CAR_T for c in gives):
-            hit = make_hit(resource, concepts)
+            hit = make_hit(replace(resource, code=_cut(resource.code)), concepts)
             if act_of(hit, self._recogniser, self._vocabulary) != "infusion":
                 return OrderRole.OTHER, ()
         return OrderRole.TREATMENT, gives
+
+    def _to_transplant(
+        self, transplant: TransplantNamed, concepts: tuple[Concept, ...], joined: str
+    ) -> tuple[OrderRole, tuple[Concept, ...]]:
+        """The transplant itself, a plan of one, or a drug given on the way to one, which then counts with it."""
+        ordered = tuple(c for c in concepts if c.kind == "transplant" and c.text("type") != "auto")
+        drugs = tuple(c for c in concepts if c.kind == "therapy")
+        if drugs and not self._assay.any_in(joined):
+            return OrderRole.TREATMENT, (*drugs, *(ordered or (self._allogeneic,)))
+        if transplant.planned or not ordered or any(c.id == "transplant-plan" for c in concepts):
+            return OrderRole.TRANSPLANT_PLAN, ()
+        return OrderRole.TREATMENT, ordered
+
+    def _about(self, texts: tuple[str, ...]) -> tuple[str, ...]:
+        """The clauses that name something known; what is denied or past in another clause takes nothing back."""
+        about = tuple(
+            one
+            for one in clauses_of(texts)
+            if self._recogniser.text(one) or self._regimens.drugs((one,), service=True)
+        )
+        return about or texts
+
+    def _asks_a_test(self, gives: Iterable[Concept], joined: str) -> bool:
+        """Whether an order that names a drug asks for a sample; education or a visit beside a drug says nothing."""
+        drugs = any(concept.kind == "therapy" for concept in gives)
+        return self._assay.any_in(joined) if drugs else self._testing.any_in(joined)
 
     def _says_given(self, gives: tuple[Concept, ...], texts: tuple[str, ...]) -> bool:
         """Whether the words say that the treatment is to be given, whatever test or visit they name beside it."""
@@ -195,28 +254,35 @@ class OrderReader:
             return any(says_infused(text, self._recogniser, words) for text in texts)
         return bool(gives) and any(words.infusion.any_in(text) for text in texts)
 
-    def _antigens(self, text: str, concepts: tuple[Concept, ...]) -> tuple[str, ...]:
-        """The antigens a test order names; a blood count of B cells is no test of the tumour (rules 4)."""
-        if any(c.text("use_class") in ("lymphocyte_subset", "not_relevant") for c in concepts):
-            return ()
-        said = {one for one in self._vocabulary.car_t.targets(text) if one in set(Antigen)}
-        coded = {c.text("antigen") for c in concepts if c.kind == "antigen-observation"}
-        return tuple(sorted(said | (coded & set(Antigen))))
 
-    def _is_biopsy(self, text: str) -> bool:
-        return self._biopsy.any_in(text) and not self._vocabulary.names_other_cancer(text)
+def _cut(concept: wire.Concept | None) -> wire.Concept:
+    """A name with its texts cut to the length that is read."""
+    if concept is None or not _is_long(concept):
+        return concept or wire.Concept()
+    codings = [
+        wire.Coding(one.system, one.code, (one.display or "")[:_NAME_LIMIT] or None)
+        for one in (concept.coding or ())[:_NAMES_LIMIT]
+    ]
+    return wire.Concept(coding=codings, text=(concept.text or "")[:_NAME_LIMIT] or None)
+
+
+def _is_long(concept: wire.Concept) -> bool:
+    return len(concept.coding or ()) > _NAMES_LIMIT or any(
+        len(text) > _NAME_LIMIT for text in texts_of(concept)
+    )
 
 
 def _gives(concepts: Iterable[Concept]) -> tuple[Concept, ...]:
     return tuple(dict.fromkeys(c for c in concepts if c.kind in _GIVES))
 
 
-def _contained(holder: Resource, reference: str | None) -> Given | None:
+def _contained(holder: Resource, reference: str | None) -> list[Given]:
     """The resource inside an order that a `#id` points to."""
     if not reference or not reference.startswith("#"):
-        return None
+        return []
+    found = []
     for raw in wire.peek_list(holder.contained, Raw):
         inner = wire.peek(raw, Resource)
         if inner is not None and inner.id in (reference, reference[1:]):
-            return Given(inner, wire.peek(raw, More) or More())
-    return None
+            found.append(Given(inner, wire.peek(raw, More) or More()))
+    return found

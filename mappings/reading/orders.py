@@ -14,10 +14,11 @@ from msgspec import Raw
 
 from mappings.orders import DraftOrder, OrderRole
 from mappings.reading import wire
-from mappings.reading.chart import reference_key
+from mappings.reading.chart import Chart, reference_key
 from mappings.reading.decode import Decoded, decode_tolerantly
 from mappings.reading.guard import BadBody
-from mappings.reading.order_names import Given, More, OrderReader
+from mappings.reading.order_names import Given, More, OrderReader, Owned
+from mappings.reading.owner import Owners, find_patient, own_references
 from mappings.reading.wire import NOTHING, Resource
 
 if TYPE_CHECKING:
@@ -44,9 +45,12 @@ class _Entry(wire.Struct, gc=False):
     resource: Raw = NOTHING
 
 
-def read_drafts(raw_context: bytes | Raw | Mapping[str, Any], knowledge: Knowledge) -> tuple[DraftOrder, ...]:
+def read_drafts(
+    raw_context: bytes | Raw | Mapping[str, Any], knowledge: Knowledge, chart: Decoded | None = None
+) -> tuple[DraftOrder, ...]:
     """The orders of a hook's context, in their order, with what is selected marked (order-select, order-sign 1.0).
 
+    `chart` holds the Medications that orders may point to, and tells which references are this patient's.
     Orders for another patient, without a drug or unreadable come with their `problem`. Raises `BadBody` where
     `draftOrders` is no Bundle. Without `selections` every order counts as selected.
     """
@@ -57,37 +61,66 @@ def read_drafts(raw_context: bytes | Raw | Mapping[str, Any], knowledge: Knowled
         raise BadBody("wrong-type", "must be an object", "context") from error
     given, unreadable = _entries_of(context.draftOrders)
     selections = {reference_key(one) for one in wire.peek_list(context.selections, str)}
-    patient = wire.peek(context.patientId, str) or ""
+    held = _given_of(chart) if chart is not None else []
+    owned = _owned(chart or Decoded(), wire.peek(context.patientId, str) or "", (*held, *given))
     reader = _reader(_Same(knowledge))
-    medications = _medications(given)
+    medications = _medications(held) | _medications(given)
     drafts = [
         order
         for one in given
-        if (order := reader.order(one, patient, medications, _is_selected(one, selections))) is not None
+        if (order := reader.order(one, owned, medications, _is_selected(one, selections))) is not None
     ]
     return (*drafts, *(DraftOrder(place, "", "", problem="unreadable") for place in unreadable))
 
 
+def medications_pointed_to(raw_context: bytes | Raw) -> tuple[wire.Reference, ...]:
+    """The references by which draft orders name their drug and that the drafts do not resolve themselves."""
+    context = wire.peek(Raw(bytes(raw_context)), _Context)
+    try:
+        given, _ = _entries_of(context.draftOrders) if context is not None else ([], [])
+    except BadBody:
+        return ()
+    held = _medications(given)
+    references = (wire.peek(one.resource.medicationReference, wire.Reference) for one in given)
+    return tuple(one for one in references if one is not None and reference_key(one.reference) not in held)
+
+
 def read_open_orders(decoded: Decoded, patient_id: str, knowledge: Knowledge) -> tuple[DraftOrder, ...]:
     """Open orders of the chart that an order rule or a suggestion has to know: never those of another patient."""
-    nothing = More()
-    given = [
-        Given(resource, nothing, url)
-        for resource, url in _walk(decoded)
-        if resource.resourceType in _KINDS_OF_CHART
-    ]
+    given = _given_of(decoded)
     reader = _reader(_Same(knowledge))
     medications = _medications(given)
+    owned = _owned(decoded, patient_id, given)
     found = []
     for one in given:
         status = (one.resource.status or "").strip().lower()
         planned = one.resource.resourceType == "Procedure" and status == "preparation"
         if (not planned and status not in _OPEN) or reader.says_nothing(one):
             continue
-        order = reader.order(one, patient_id, medications, False)
+        order = reader.order(one, owned, medications, False)
         if order is not None and not order.problem and order.role is not OrderRole.OTHER:
             found.append(order)
     return tuple(sorted(found, key=lambda order: (order.reference, order.label)))
+
+
+def _given_of(decoded: Decoded) -> list[Given]:
+    nothing = More()
+    return [
+        Given(resource, nothing, url)
+        for resource, url in _walk(decoded)
+        if resource.resourceType in _KINDS_OF_CHART
+    ]
+
+
+def _owned(decoded: Decoded, patient_id: str, given: Iterable[Given]) -> Owned:
+    """Whose a resource is, by the same judgement as for the chart; without a patient everything is taken (H-01)."""
+    if not patient_id:
+        return lambda resource: None
+    everything: list[tuple[Resource, str | None]] = [(one.resource, one.url) for one in given]
+    patients = [placed for placed in _walk(decoded) if placed[0].resourceType == "Patient"]
+    chart = Chart(patient_id=patient_id)
+    chart.patient = find_patient(patients, patient_id, chart)
+    return Owners(decoded, everything, own_references(chart, patients), chart).of
 
 
 def _entries_of(raw: Raw) -> tuple[list[Given], list[str]]:
@@ -131,13 +164,13 @@ def _flatten(value: Resource, url: str, depth: int) -> Iterator[tuple[Resource, 
             yield from _flatten(entry.resource, entry.fullUrl or "", depth + 1)
 
 
-def _medications(given: Iterable[Given]) -> dict[str, Given]:
-    found: dict[str, Given] = {}
+def _medications(given: Iterable[Given]) -> dict[str, list[Given]]:
+    """Medications by every name they may be pointed to with; of two with one name both count."""
+    found: dict[str, list[Given]] = {}
     for one in given:
         if one.resource.resourceType == "Medication":
-            found[one.reference] = one
-            if one.url:
-                found[one.url] = found[reference_key(one.url)] = one
+            for key in {one.reference, one.url, reference_key(one.url)} - {""}:
+                found.setdefault(key, []).append(one)
     return found
 
 
@@ -158,7 +191,7 @@ class _Same:
         return isinstance(other, _Same) and other.value is self.value
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def _reader(knowledge: _Same) -> OrderReader:
     """One reader per knowledge, so that recognition is memoised across calls."""
     return OrderReader(knowledge.value)

@@ -28,36 +28,46 @@ def words_of(text: str) -> list[str]:
     return _WORDS.findall(text.lower())
 
 
+class _Node:
+    """One word of known phrases: the words that may follow it, and what the phrase that ends with it names."""
+
+    __slots__ = ("after", "concepts")
+
+    def __init__(self) -> None:
+        self.after: dict[str, _Node] = {}
+        self.concepts: list[Concept] = []
+
+
 class Phrases:
-    """Finds the longest known phrases in a text, by first word; no two overlap, in reading order."""
+    """Finds the longest known phrases in a text, word by word; no two overlap, in reading order.
+
+    Each word of a text costs one look-up per word of the phrases it may begin, however many phrases are known.
+    """
 
     def __init__(self, synonyms: Iterable[tuple[str, Concept]]) -> None:
-        table: dict[tuple[str, ...], list[Concept]] = {}
+        self._root = _Node()
         for phrase, concept in synonyms:
-            words = tuple(words_of(phrase))
-            if words:
-                table.setdefault(words, [])
-                if concept not in table[words]:
-                    table[words].append(concept)
-        by_first: dict[str, list[tuple[tuple[str, ...], tuple[Concept, ...]]]] = {}
-        for words, concepts in sorted(table.items(), key=lambda item: (-len(item[0]), item[0])):
-            by_first.setdefault(words[0], []).append((words, tuple(concepts)))
-        self._by_first = {first: tuple(rows) for first, rows in by_first.items()}
+            node = self._root
+            for word in words_of(phrase):
+                node = node.after.setdefault(word, _Node())
+            if node is not self._root and concept not in node.concepts:
+                node.concepts.append(concept)
 
     def find(self, text: str) -> tuple[tuple[int, int, Concept], ...]:
         """Matches as (first word, last word + 1, concept)."""
         words = words_of(text)
         found: list[tuple[int, int, Concept]] = []
-        at, by_first = 0, self._by_first
-        while at < len(words):
-            for phrase, concepts in by_first.get(words[at], ()):
-                end = at + len(phrase)
-                if len(phrase) == 1 or tuple(words[at:end]) == phrase:
-                    found.extend((at, end, concept) for concept in concepts)
-                    at = end
-                    break
-            else:
-                at += 1
+        at, count, first = 0, len(words), self._root.after
+        while at < count:
+            node, end, ended, named = first.get(words[at]), at + 1, at + 1, None
+            while node is not None:
+                if node.concepts:
+                    ended, named = end, node.concepts
+                node = node.after.get(words[end]) if end < count else None
+                end += 1
+            if named is not None:
+                found.extend((at, ended, concept) for concept in named)
+            at = ended
         return tuple(found)
 
 
