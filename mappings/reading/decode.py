@@ -142,8 +142,8 @@ def _entries(raw: Raw, place: str, decoded: Decoded) -> Iterator[Entry]:
             entry = decoder(Entry | None).decode(item)
         except _FAULTS:
             entry = _repair_entry(item, where, decoded)
-        if entry is None:
-            _unreadable(where, decoded)
+        if entry is None:  # named without its number, which says nothing and changes with the order
+            _unreadable(f"{place}.entry", decoded)
         yield entry or _lost()
 
 
