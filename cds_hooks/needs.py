@@ -15,13 +15,15 @@ class Need:
     """One prefetch key: its resource type, the query that asks for it, and the words a person reads.
 
     `query` is a prefetch template in the query subset that CDS Hooks 2.0.1 recommends; newest results come first, so
-    that a cut loses the oldest (H-09).
+    that a cut loses the oldest (H-09). `on_orders`: no part of what the category rests on, asked for so that order
+    checks and suggestions know what is ordered already (H-49).
     """
 
     key: str
     type: str
     query: str
     words: str
+    on_orders: bool = False
 
 
 NEEDS: tuple[Need, ...] = (
@@ -51,6 +53,13 @@ NEEDS: tuple[Need, ...] = (
         "DiagnosticReport",
         f"DiagnosticReport?patient={_PATIENT}&_sort=-date&_count=500",
         "pathology and imaging reports",
+    ),
+    Need(
+        "serviceRequests",
+        "ServiceRequest",
+        f"ServiceRequest?patient={_PATIENT}&status=draft,active,on-hold&_count=500",
+        "orders for procedures and tests",
+        on_orders=True,
     ),
 )
 

@@ -28,7 +28,7 @@ from mappings.facts import (
     SourceRef,
     SpecimenKind,
 )
-from mappings.orders import DraftOrder
+from mappings.orders import DraftOrder, OrderRole
 
 SELECTION = "at-most-one"
 """How many suggestions of one card may be taken (CDS Hooks 2.0.1, selectionBehavior)."""
@@ -188,6 +188,8 @@ def _covers(order: DraftOrder, test: _Test, evaluation: Evaluation) -> bool:
     """Whether an order that is there asks for this test already; one from before the infusion does not."""
     if order.resource != "ServiceRequest" or order.problem or order.status not in _OPEN:
         return False
+    if order.role in (OrderRole.TREATMENT, OrderRole.COLLECTION):
+        return False  # CD19 CAR T names the antigen and tests none
     anchor = evaluation.assessment.anchor
     infused = anchor.last if anchor is not None else None
     if infused is not None and order.authored is not None and before(order.authored, infused) is True:

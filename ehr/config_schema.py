@@ -27,6 +27,7 @@ PREFETCH_KEYS = (
     "medicationAdministrations",
     "medicationRequests",
     "reports",
+    "serviceRequests",
 )
 _PREFETCH_FAULTS = ("fail", "omit", "show")
 _ALGORITHMS = ("ES384", "RS384")

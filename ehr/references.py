@@ -16,6 +16,8 @@ from ehr.site import Site
 from mappings.facts import Antigen
 from mappings.reading.chart import reference_key
 from mappings.reading.decode import Decoded
+from mappings.reading.orders import medications_pointed_to
+from mappings.reading.recognise import label_of
 from mappings.reading.wire import Concept, Raw, Reference, Resource, peek
 
 MOST_REFERENCES = 10
@@ -25,7 +27,11 @@ _DRUGS = ("MedicationAdministration", "MedicationRequest")
 
 
 def missing_references(decoded: Decoded, site: Site) -> tuple[Query, ...]:
-    """Reads of what is pointed to and not given, drugs that were administered first; never more than ten."""
+    """Reads of what is pointed to and not given; never more than ten.
+
+    Drugs of draft orders come first, even where a display names them, since a check may rest on their code alone; then
+    drugs that were administered.
+    """
     held: set[str] = set()
     pointing: dict[str, list[Resource]] = {kind: [] for kind in (*_DRUGS, "Observation")}
     markers: dict[str | None, bool] = {None: False}
@@ -38,7 +44,9 @@ def missing_references(decoded: Decoded, site: Site) -> tuple[Query, ...]:
             held.add(f"{kind}/{resource.id}")
         elif kind in pointing and resource.medicationReference:
             pointing[kind].append(resource)
-    keys = (_wanted(one, site) for many in pointing.values() for one in many)
+    context = decoded.request.context if decoded.request is not None else b""
+    drafted = [_key_of(one.reference, "Medication", site) for one in medications_pointed_to(context)]
+    keys = [*drafted, *(_wanted(one, site) for many in pointing.values() for one in many)]
     wanted = list(dict.fromkeys(key for key in keys if key and key not in held))
     return tuple(Query(key, key.partition("/")[0], key) for key in wanted[:MOST_REFERENCES])
 
@@ -65,14 +73,17 @@ def add_references(decoded: Decoded, fetched: Mapping[str, Fetched]) -> None:
 def _wanted(resource: Resource, site: Site) -> str:
     """`Type/id` of what this resource leaves to a reference and needs; empty where it says enough itself."""
     if resource.resourceType in _DRUGS:
-        named = resource.medicationCodeableConcept is not None
+        named = bool(label_of(resource.medicationCodeableConcept))
         return "" if named else _own_key(resource.medicationReference, "Medication", site)
     return _own_key(resource.specimen, "Specimen", site)
 
 
 def _own_key(raw: Raw, kind: str, site: Site) -> str:
     reference = peek(raw, Reference)
-    text = reference.reference if reference is not None and not reference.display else None
+    return _key_of(reference.reference, kind, site) if reference is not None and not reference.display else ""
+
+
+def _key_of(text: str | None, kind: str, site: Site) -> str:
     if not text or text.startswith("#"):
         return ""
     key = reference_key(text)

@@ -42,6 +42,7 @@ TYPES = {
     "observations": "Observation",
     "medicationAdministrations": "MedicationAdministration",
     "medicationRequests": "MedicationRequest",
+    "serviceRequests": "ServiceRequest",
     "reports": "DiagnosticReport",
 }
 Resource = dict[str, Any]

@@ -31,9 +31,14 @@ def words_for(query: Query) -> str:
 
 
 def chart_queries(patient: str) -> tuple[Query, ...]:
-    """The first round: the patient record and one search per type, the same queries as the hook service names."""
+    """The first round: the patient record and one search per type, the same queries as the hook service names.
+
+    Open orders are not among them: the app neither checks orders nor suggests any.
+    """
     queries = []
     for need in NEEDS:
+        if need.on_orders:
+            continue
         path, _, search = need.query.replace(_PATIENT, patient).partition("?")
         queries.append(Query(need.key, need.type, path, tuple(parse_qsl(search, keep_blank_values=True))))
     return tuple(queries)

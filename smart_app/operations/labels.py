@@ -29,6 +29,7 @@ CATEGORIES = frozenset(category.value for category in RelapseCategory)
 CARD_KINDS = CATEGORIES | {"t-cell-malignancy", "order-check", "data-gap", "unregistered-server"}
 KEYS = _set(
     "patient conditions procedures observations medicationAdministrations medicationRequests reports "
+    "serviceRequests ServiceRequest "
     "Patient Condition Procedure Observation MedicationAdministration MedicationRequest DiagnosticReport "
     "Unreadable"
 )

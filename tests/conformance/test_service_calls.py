@@ -99,6 +99,7 @@ def test_discovery_derives_from_the_list_of_needs(client: FlaskClient) -> None:
         "medicationAdministrations",
         "medicationRequests",
         "reports",
+        "serviceRequests",
     ]
     assert all("{{context.patientId}}" in query for query in service["prefetch"].values())
 
