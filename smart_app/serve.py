@@ -147,4 +147,14 @@ def application() -> Flask:
     from smart_app.app import create_app
 
     threading.stack_size(_STACK)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), name="parent", daemon=True).start()
     return create_app(settings_from(os.environ[HANDED_OVER]), collect=True, threads=BLOCKING_THREADS)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ends a worker whose parent was killed: it would hold the port and keep the next start from coming up."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_KILL_AFTER)
+    os._exit(1)
