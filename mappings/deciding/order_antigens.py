@@ -32,7 +32,12 @@ class _Standing:
     @property
     def words(self) -> str:
         known = "not known now" if self.said in _NOT_KNOWN else "reported"
-        return f"{self.target} {known} ({self.because})"
+        return f"{self.target} {known} ({self.open_because})"
+
+    @property
+    def open_because(self) -> str:
+        """The reason in words that nobody takes for a state of today."""
+        return f"last result, out of date: {self.because}" if self.said == "stale" else self.because
 
 
 def antigen_state(case: Case, condition: OrderCondition, ordered: Concept) -> Found | None:
@@ -48,7 +53,7 @@ def antigen_state(case: Case, condition: OrderCondition, ordered: Concept) -> Fo
     newest = _newest(view.results)
     fills = (
         ("antigen", antigen.value),
-        ("because", own.because),
+        ("because", own.because if condition.states == ("stale",) else own.open_because),
         ("date", shown(newest.collected if newest else None)),
         ("others", "; ".join(one.words for one in others)),
     )

@@ -32,7 +32,7 @@ from cds_hooks.card_options import fold_names
 from cds_hooks.order_cards import order_cards
 from cds_hooks.service import HookCall, HookService
 from mappings.deciding.orders import check_orders
-from mappings.evaluation import Route
+from mappings.evaluation import Evaluation, Route
 from mappings.orders import DraftOrder, OrderRole
 from mappings.reading.orders import read_drafts
 from smart_app.selftest import evaluator_of
@@ -177,8 +177,12 @@ def test_in_remission_nobody_is_asked_for_tumour_tissue() -> None:
 
 def test_plans_not_seen_are_a_line_on_a_card_never_a_card_of_their_own() -> None:
     """H-43: a service that never gets planned orders would say the same of every such order."""
-    assert cards(relapsed_ball(flow("Positive"), flow("Positive", "CD22")), "inotuzumab") == ()
-    (card,) = cards(relapsed_ball(flow("Positive"), flow("Negative", "CD22")), "inotuzumab")
+
+    def chart(state: str) -> Evaluation:
+        return judge(condition("B-ALL"), procedure(), flow(state, "CD22"), serviceRequests=...)
+
+    assert cards(chart("Positive"), "inotuzumab") == ()
+    (card,) = cards(chart("Negative"), "inotuzumab")
     assert "Inotuzumab: planned transplant orders were not seen." in card.detail
     assert "plans" not in card.summary
 
@@ -232,3 +236,12 @@ def test_the_order_service_reads_safety_in_remission() -> None:
     found = list(_answers(("Revlimid",)))
     assert [card["indicator"] for card in found] == ["warning"]
     assert found[0]["summary"].startswith("Lenalidomide: pregnancy on record")
+
+
+@pytest.mark.parametrize("name", ["CAR-T cell infusion", "CD19/CD20 CAR T infusion"])
+def test_an_outdated_result_is_never_read_as_a_state_of_today(name: str) -> None:
+    """Where another sentence than that of an outdated result quotes it, it is called so."""
+    made = relapsed(stain("Negative", when="2024-12-01"), stain("Negative", "CD20"))
+    (card,) = cards(made, service(name))
+    assert not re.search(r"not known( now)? \((reported )?negative", card.detail)
+    assert "last result, out of date: negative" in card.detail

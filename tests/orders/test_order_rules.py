@@ -269,24 +269,24 @@ TABLE: dict[str, Given] = {
     "cd22 negative": (
         lambda: relapsed_ball(flow("Negative", "CD22")),
         ("Besponsa",),
-        {"cd22-negative", "transplant-plans-not-given"},
+        {"cd22-negative"},
     ),
     "cd22 low": (
         lambda: relapsed_ball(flow("Dim", "CD22")),
         ("inotuzumab",),
-        {"cd22-low", "transplant-plans-not-given"},
+        {"cd22-low"},
     ),
     "cd22 stale": (
         lambda: relapsed_ball(flow("Positive", "CD22"), administration("Inotuzumab ozogamicin", LATER)),
         ("inotuzumab ozogamicin",),
-        {"cd22-stale", "transplant-plans-not-given"},
+        {"cd22-stale"},
     ),
     "cd22 discordant": (
         lambda: relapsed_ball(flow("Positive", "CD22"), stain("Negative", "CD22")),
         ("inotuzumab",),
-        {"cd22-discordant", "transplant-plans-not-given"},
+        {"cd22-discordant"},
     ),
-    "cd22 unknown": (relapsed_ball, ("inotuzumab",), {"cd22-unknown", "transplant-plans-not-given"}),
+    "cd22 unknown": (relapsed_ball, ("inotuzumab",), {"cd22-unknown"}),
     "cd22 positive": (lambda: relapsed_ball(flow("Positive", "CD22")), ("inotuzumab",), set()),
     "inotuzumab, transplant planned": (
         lambda: relapsed_ball(flow("Positive", "CD22"), PLANNED),
@@ -309,12 +309,12 @@ TABLE: dict[str, Given] = {
     "pd-1 after allo": (
         lambda: positive(ALLO),
         ("Keytruda",),
-        {"pd1-after-allo", "transplant-plans-not-given"},
+        {"pd1-after-allo"},
     ),
     "pd-1 after a transplant of no type": (
         lambda: positive(TRANSPLANT),
         ("nivolumab",),
-        {"pd1-after-transplant-of-unstated-type", "transplant-plans-not-given"},
+        {"pd1-after-transplant-of-unstated-type"},
     ),
     "pd-1 after an autologous transplant": (lambda: positive(AUTO), ("nivolumab",), set()),
     "pd-1 before allo": (lambda: positive(PLANNED), ("pembrolizumab",), {"pd1-before-allo"}),
@@ -326,7 +326,17 @@ TABLE: dict[str, Given] = {
             procedures=...,
         ),
         ("pembrolizumab",),
-        {"pd1-transplant-not-seen", "transplant-plans-not-given"},
+        {"pd1-transplant-not-seen"},
+    ),
+    "inotuzumab beside something else, orders not given": (
+        lambda: judge(condition("B-ALL"), procedure(), flow("Negative", "CD22"), serviceRequests=...),
+        ("inotuzumab",),
+        {"cd22-negative", "transplant-plans-not-given"},
+    ),
+    "inotuzumab alone, orders not given": (
+        lambda: judge(condition("B-ALL"), procedure(), flow("Positive", "CD22"), serviceRequests=...),
+        ("inotuzumab",),
+        set(),
     ),
     "pd-1, orders not read in full": (
         lambda: judge(condition(), procedure(), stain("Positive"), serviceRequests=CUT),
@@ -346,7 +356,7 @@ TABLE: dict[str, Given] = {
     "pd-1, nothing against it": (positive, ("pembrolizumab",), set()),
     # bendamustine
     "bendamustine beside something else, orders not given": (
-        positive,
+        lambda: judge(condition(), procedure(), stain("Positive"), serviceRequests=...),
         ("bendamustine", "ibrutinib", "Revlimid"),
         {"lenalidomide-pregnancy-open", "lenalidomide-clearance-not-seen", "collection-plans-not-given"},
     ),
@@ -516,7 +526,7 @@ def test_silent_on_orders_it_knows_nothing_about(name: str) -> None:
 def test_several_orders_at_once_are_each_checked_and_grouped_by_answer() -> None:
     made = relapsed(stain("Negative"), stain("Positive", "CD20"))
     found = checked(made, "Zynlonta", "tafasitamab", "glofitamab", "pembrolizumab", "metformin")
-    assert [one.rule for one in found] == ["cd19-negative", "transplant-plans-not-given"]
+    assert [one.rule for one in found] == ["cd19-negative"]
     assert found[0].names == ("loncastuximab", "tafasitamab")
     assert len(found[0].orders) == 2
 
