@@ -18,7 +18,7 @@ from ehr.fhir import FhirLink
 from ehr.jwks import KeyCache
 from ehr.own_keys import KeyFault as OwnKeyFault
 from ehr.own_keys import KeyFolder
-from ehr.registrations import ConfigError, Registry, read_config
+from ehr.registrations import Registry
 from ehr.site import Config
 from ehr.transport import Transport
 from mappings.evaluate import evaluate
@@ -31,6 +31,7 @@ from smart_app.launch.seal import Sealer, load_sealer
 from smart_app.log import write_log
 from smart_app.operations.metrics import Metrics
 from smart_app.settings import Settings, SettingsError
+from smart_app.sites import read_sites
 from smart_app.store import Store, StoreRefused, keyed_hash, load_or_make_key, open_store
 from smart_app.store.keys import KeyFault, derived
 from smart_app.store.place import store_place
@@ -79,25 +80,6 @@ class Parts:
         self.link.close()
         self.app_link.close()
         self.transport.close()
-
-
-def read_sites(settings: Settings) -> Config:
-    """The registrations a process starts with; raises `SettingsError` naming every fault of the file."""
-    if not settings.config:
-        return Config(public_url=settings.url, sites=(), discovery_authenticated=False)
-    try:
-        config = read_config(Path(settings.config))
-    except ConfigError as fault:
-        raise SettingsError("config", str(fault), "Nothing is served until the file is right.") from fault
-    if settings.as_of and not settings.opened:
-        live = [site.name for site in config.sites if not site.test]
-        if live:
-            raise SettingsError(
-                "as-of-live",
-                f"A fixed moment of judgement is refused with a production site ({', '.join(live)}).",
-                "Use --as-of with --open or with sites of environment test only.",
-            )
-    return config
 
 
 def assemble(

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         check_settings(settings)
         if settings.config:
-            from smart_app.parts import read_sites
+            from smart_app.sites import read_sites
 
             read_sites(settings)
         settings = _with_port(settings)
@@ -57,9 +57,9 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         return fail(f"The address {options.host}:{options.port} cannot be taken ({error.strerror}).")
     if settings.config:
-        return _serve(settings, options.workers)
+        return serve_processes(settings, options.workers)
     with tempfile.TemporaryDirectory(prefix="postcart-") as folder:
-        return _serve(replace(settings, state_dir=folder), options.workers)
+        return serve_processes(replace(settings, state_dir=folder), options.workers)
 
 
 def _with_port(settings: Settings) -> Settings:
@@ -72,7 +72,8 @@ def _with_port(settings: Settings) -> Settings:
     return replace(settings, port=port)
 
 
-def _serve(settings: Settings, workers: int) -> int:
+def serve_processes(settings: Settings, workers: int) -> int:
+    """Serves checked settings with this many worker processes until it is stopped; gives the exit status."""
     from granian import Granian
     from granian.constants import Interfaces, Loops
     from granian.http import HTTP1Settings

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sys
 
-from smart_app.serve import _serve
+from smart_app.serve import serve_processes
 from smart_app.settings import Settings
 
 
 def main(config: str, port: str) -> int:
     """Serves until it is stopped; exit status as for `postcart serve`."""
-    return _serve(Settings(port=int(port), config=config), workers=1)
+    return serve_processes(Settings(port=int(port), config=config), workers=1)
 
 
 if __name__ == "__main__":
