@@ -15,8 +15,10 @@ from msgspec import Raw, Struct
 
 from mappings.facts import Remark, SourceRef
 from mappings.reading.guard import BadBody, check_body
+from mappings.reading.misfits import misfit_remark, save_concept
 from mappings.reading.wire import NOTHING, Entry, HookRequest, Reference, Resource, decoder
 
+_CONCEPTS = frozenset({"code", "medicationCodeableConcept", "vaccineCode"})
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 
 
@@ -181,24 +183,18 @@ def _repair(raw: Raw | bytes, place: str, decoded: Decoded, leave_out: str = "")
         if info.name not in untyped or info.name == leave_out:
             continue
         value = untyped[info.name]
-        fitted = (
-            msgspec.Raw(msgspec.json.encode(value)) if info.type is Raw else _fit(value, info.name, Resource)
-        )
-        if fitted is None and value is not None:
+        if info.type is Raw:
+            setattr(resource, info.name, msgspec.Raw(msgspec.json.encode(value)))
+            continue
+        fitted = _fit(value, info.name, Resource)
+        if value is not None and (fitted is None or (info.name in _CONCEPTS and not _fits(value, info.type))):
             misfits.append(info.name)
-        else:
+        if fitted is not None:
             setattr(resource, info.name, fitted)
     decoded.repaired += 1
     if misfits:
         kind = resource.resourceType or "resource"
-        decoded.remarks.append(
-            Remark(
-                "unread",
-                f"of a form FHIR does not allow, left out: {', '.join(misfits)}",
-                SourceRef(f"{kind}/{resource.id or place}"),
-                code="misfit",
-            )
-        )
+        decoded.remarks.append(misfit_remark(f"{kind}/{resource.id or place}", misfits))
         if set(misfits) & {"status", "subject", "patient", "resourceType"}:
             # what says whose it is or whether it holds is gone: the rest cannot count
             return Resource(resourceType="Unreadable", id=resource.id)
@@ -212,11 +208,8 @@ def _fit(value: Any, name: str, owner: type[Struct]) -> Any:
         return msgspec.convert(value, kind)
     except _FAULTS:
         pass
-    if isinstance(value, dict) and name in ("code", "medicationCodeableConcept"):
-        codings = value.get("coding")
-        kept = [item for item in codings if _is_coding(item)] if isinstance(codings, list) else []
-        text = value.get("text")
-        return _convert({"coding": kept, "text": text if isinstance(text, str) else None}, kind)
+    if name in _CONCEPTS:
+        return save_concept(value)
     if isinstance(value, dict) and name in ("subject", "patient") and isinstance(value.get("reference"), str):
         return Reference(
             reference=value["reference"], identifier=Raw(msgspec.json.encode(value.get("identifier")))
@@ -234,17 +227,12 @@ def _whole_number(value: float | str) -> int | None:
     return int(value) if value.is_integer() else None
 
 
-def _is_coding(item: Any) -> bool:
-    return isinstance(item, dict) and all(
-        isinstance(item.get(name), str | None) for name in ("system", "code", "display")
-    )
-
-
-def _convert(value: Any, kind: Any) -> Any:
+def _fits(value: Any, kind: Any) -> bool:
     try:
-        return msgspec.convert(value, kind)
+        msgspec.convert(value, kind)
     except _FAULTS:
-        return None
+        return False
+    return True
 
 
 def _unreadable(place: str, decoded: Decoded) -> None:

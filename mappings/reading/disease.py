@@ -5,12 +5,14 @@ Sources: terminology (diagnosis traps), rules 11.8, 11.9, 11.16; hazards H-29, H
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mappings.facts import Certainty, Diagnosis, DiseaseEvent, EventKind, Remark, Sighting, SourceRef
 from mappings.loading import Concept, Knowledge
 from mappings.reading import when, wire
 from mappings.reading.chart import Chart, Hit
+from mappings.reading.misfits import misfit_remark, read_concept
 from mappings.reading.problem_course import event_of, is_visit_only, relapsed_after_car_t, stated_kinds
 from mappings.reading.recognise import Recogniser, label_of, texts_of, words_of
 from mappings.reading.vocabulary import Vocabulary
@@ -40,7 +42,7 @@ class DiseaseReading:
 
 def verification_of(resource: wire.Resource) -> str:
     """Condition.verificationStatus, trimmed; empty where not given."""
-    return _first_code(wire.peek(resource.verificationStatus, wire.Concept))
+    return _first_code(read_concept(resource.verificationStatus)[0])
 
 
 def _first_code(concept: wire.Concept | None) -> str:
@@ -52,7 +54,7 @@ def _first_code(concept: wire.Concept | None) -> str:
 
 def clinical_status_of(resource: wire.Resource, knowledge: Knowledge) -> str:
     """Condition.clinicalStatus as relapse, active, remission, inactive, resolved or unknown (ConceptMap)."""
-    code = _first_code(wire.peek(resource.clinicalStatus, wire.Concept))
+    code = _first_code(read_concept(resource.clinicalStatus)[0])
     return knowledge.clinical_status.get(code, "unknown" if code else "")
 
 
@@ -78,10 +80,11 @@ def _read_condition(
     resource = hit.resource
     label = label_of(resource.code)
     source = SourceRef(hit.reference, "code", label)
+    verification = verification_of(resource)
+    reading.remarks.extend(_misfits(hit, verification))
     if not any(c.kind == "diagnosis" or c.kind in _COUNTED for c in hit.concepts):
         _bare_relapse(hit, knowledge, vocabulary, reading)
         return
-    verification = verification_of(resource)
     if verification in ("refuted", "entered-in-error"):
         reading.remarks.append(
             Remark("set-aside", f"is {verification}", source, code="refuted", about="diagnosis")
@@ -118,6 +121,20 @@ def _read_condition(
         event = event_of(diagnosis)
         if event is not None:
             reading.events.append(event)
+
+
+def _misfits(hit: Hit, verification: str) -> Iterator[Remark]:
+    """Names a status of a wrong form, of a disease or CAR T only: it may have said relapse, or that it is over."""
+    if verification in ("refuted", "entered-in-error"):
+        return
+    if not any(
+        c.kind == "diagnosis" or c.kind in _COUNTED or c.kind.startswith("car-t") for c in hit.concepts
+    ):
+        return
+    members = ("clinicalStatus", "verificationStatus")
+    odd = [name for name in members if not read_concept(getattr(hit.resource, name))[1]]
+    if odd:
+        yield misfit_remark(hit.reference, odd)
 
 
 def _bare_relapse(hit: Hit, knowledge: Knowledge, vocabulary: Vocabulary, reading: DiseaseReading) -> None:

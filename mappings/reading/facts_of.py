@@ -16,6 +16,7 @@ from mappings.reading.context import Surroundings
 from mappings.reading.decode import Decoded
 from mappings.reading.disease import read_diseases
 from mappings.reading.findings import FindingReader
+from mappings.reading.misfits import hold_back
 from mappings.reading.named_disease import DiseaseNames
 from mappings.reading.recognise import Recogniser
 from mappings.reading.reports import ReportsReading, TextReader
@@ -76,7 +77,7 @@ class ChartReader:
         patient = read_patient(chart)
         facts = Facts(
             patient=patient,
-            seen=tuple(chart.seen[kind] for kind in sorted(chart.seen)),
+            seen=hold_back(chart, diseases.remarks),
             diagnoses=tuple(diseases.diagnoses + reports.diagnoses),
             infusions=ordered(cars.infusions),
             other_cellular=ordered(cars.other),

@@ -73,4 +73,7 @@ def _validate(kind: str, raw: bytes) -> tuple[str, ...]:
             for fault in error.errors(include_input=False, include_url=False, include_context=False)
         )
         return tuple(dict.fromkeys(place or kind for place in places))[:5]
+    except (TypeError, LookupError, AttributeError):
+        # the models stumble over a contained resource whose type is no text instead of naming it
+        return (kind,)
     return ()
