@@ -93,7 +93,9 @@ def advise(
     orders: tuple[DraftOrder, ...] | None = None
     cards: tuple[Card, ...]
     if isinstance(context, SignContext):
-        drafts = read_drafts(decoded.request.context if decoded.request else b"", judgement.knowledge)
+        drafts = read_drafts(
+            decoded.request.context if decoded.request else b"", judgement.knowledge, decoded
+        )
         orders = read_open_orders(decoded, context.patientId, judgement.knowledge)
         findings = check_orders(evaluation, drafts, judgement.knowledge, orders)
         digest = facts_digest(evaluation) if findings else ""
