@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
-from mappings.deciding.options_plan import NOT_SEEN
-from mappings.evaluation import Check, OptionMatch, RelapseCategory, Route
+from mappings.evaluation import OptionMatch, RelapseCategory, Route
 from mappings.facts import Antigen
 from mappings.stated import STATED
 from smart_app.page import words
+from smart_app.page.checks import CheckLine, check_line
 from smart_app.page.evidence import Study, lead_of, studies_of
+from smart_app.page.trials import trial_link
 from smart_app.page.view import Filters, PageView
 
 ROUTES = (
@@ -45,7 +45,6 @@ _NO_PRODUCT = {
     "radiotherapy": "Procedure",
     "chemoimmunotherapy": "Depends on regimen",
 }
-_AGES = ((18, "child"), (65, "adult"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +65,6 @@ class StatusLine:
     text: str
     as_of: str
     check_label: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CheckLine:
-    """A fact to look at before use: label, why it is asked, and what is on record; never pass or fail."""
-
-    fact: str
-    label: str
-    why: str
-    common: bool
-    kind: str
-    glyph: str
-    value: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +161,7 @@ def _row(view: PageView, match: OptionMatch) -> OptionRow:
     status = tuple(_status(row) for row in match.status)
     studies = studies_of(match.evidence, match.option, view.knowledge)
     lead, lead_note = lead_of(studies)
-    checks = tuple(_check(view, check) for check in match.checks)
+    checks = tuple(check_line(view, check) for check in match.checks)
     data = _data(option.targets, match.status, option.diseases)
     return OptionRow(
         id=match.option,
@@ -251,101 +236,3 @@ def fits(data: Mapping[str, str], filters: Filters) -> bool:
     regions = [filters.region.lower()] if filters.region else [key for key in ("us", "eu") if key in data]
     groups = [data.get(region, "other") for region in regions] or ["other"]
     return not filters.status or filters.status in groups
-
-
-def _check(view: PageView, check: Check) -> CheckLine:
-    known = view.knowledge.checks.get(check.fact)
-    label = words.upper_first(known.label if known is not None else check.fact.replace("-", " "))
-    source = known.source if known is not None else "safety"
-    if check.values or check.value not in ("", NOT_SEEN):
-        unknown = source == "antigen" and "unknown" in check.value and "positive" not in check.value
-        kind, glyph = ("missing", "missing") if unknown else ("value", "value")
-        value = words.upper_first(words.short(f"{_measured(view, check)}{check.value}", 200))
-        return CheckLine(check.fact, label, check.why, not check.seen, kind, glyph, value, "")
-    if source in ("condition", "therapy"):
-        types = ("Condition",) if source == "condition" else ("MedicationAdministration", "Procedure")
-        if _read_in_full(view, types):
-            day = words.iso_words(view.evaluation.as_of)
-            where = "problem list" if source == "condition" else "administrations and procedures"
-            return CheckLine(
-                check.fact,
-                label,
-                check.why,
-                not check.seen,
-                "none",
-                "none",
-                "None found",
-                f"{where}, read {day}",
-            )
-        return CheckLine(
-            check.fact,
-            label,
-            check.why,
-            not check.seen,
-            "missing",
-            "missing",
-            "Not seen in full",
-            "not everything was read",
-        )
-    if source == "ask":
-        return CheckLine(
-            check.fact,
-            label,
-            check.why,
-            not check.seen,
-            "ask",
-            "none",
-            "To ask",
-            "not kept in charts as a value",
-        )
-    return CheckLine(
-        check.fact,
-        label,
-        check.why,
-        not check.seen,
-        "missing",
-        "missing",
-        "Not found",
-        "no value in what was read",
-    )
-
-
-def _measured(view: PageView, check: Check) -> str:
-    """What was measured, where it is not what the check is called: a creatinine is no creatinine clearance."""
-    kinds = {value.fact for value in check.values}
-    if len(kinds) != 1 or check.fact in kinds:
-        return ""
-    concept = view.knowledge.concepts.get(kinds.pop())
-    said = concept is None or concept.label.lower() in check.value.lower()
-    return "" if said or concept is None else f"{concept.label} "
-
-
-def _read_in_full(view: PageView, types: tuple[str, ...]) -> bool:
-    """Whether a `none found` may be said of these types: all complete, and no entry of theirs unreadable (H-08, H-11)."""
-    evaluation = view.evaluation
-    seen = {row.type: row.state for row in evaluation.facts.seen}
-    unread = {
-        r.source.reference.partition("/")[0] for r in evaluation.assessment.unread if r.source is not None
-    }
-    return all(seen.get(kind) == "complete" and kind not in unread for kind in types)
-
-
-def age_filter(age: int | None) -> str:
-    """The age group of a trial search; empty where the age is not known."""
-    if age is None:
-        return ""
-    return next((name for below, name in _AGES if age < below), "older")
-
-
-def trial_link(view: PageView, match: OptionMatch | None = None) -> str:
-    """A ClinicalTrials.gov search by disease, target and age group: nothing of the patient, no chart text (H-42)."""
-    assessment = view.evaluation.assessment
-    disease = words.GROUP_WORDS.get(assessment.disease_group, "B-cell malignancy")
-    if match is not None and match.kind not in ("testing", "clinical-trial", "supportive"):
-        term = match.label.split(" (")[0]
-    else:
-        term = "CD19 OR CD20 OR CD22"
-    ages = age_filter(assessment.age_years)
-    filters = f"ages:{ages},status:rec" if ages else "status:rec"
-    query = urlencode({"cond": disease, "term": term, "aggFilters": filters})
-    return f"https://clinicaltrials.gov/search?{query}"

@@ -14,10 +14,11 @@ from smart_app.page import words
 from smart_app.page.answer import build_answer
 from smart_app.page.course import build_course
 from smart_app.page.identity import identity_of
-from smart_app.page.options import build_options, trial_link
+from smart_app.page.options import build_options
 from smart_app.page.plate import MID, PRINT, SMALL, WIDE
 from smart_app.page.plot import draw
 from smart_app.page.takeaway import LIMITS, build_sheet, plain_text, stamp
+from smart_app.page.trials import trial_link
 from smart_app.page.view import ContextNote, PageView
 from smart_app.page.whatif import build_whatif
 from smart_app.page.why import build_why

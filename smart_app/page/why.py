@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cds_hooks.remark_words import remark_sentence
 from mappings.dates import ClinicalDate
 from mappings.evaluation import AntigenView, Branch, CriterionResult, Evaluation, Outcome, RelapseCategory
-from mappings.facts import Antigen, EventKind, Facts, Remark, SourceRef
+from mappings.facts import Antigen, EventKind, Facts, SourceRef
 from mappings.stated import STATED, is_stated
 from smart_app.page import words
 from smart_app.page.answer import shows_antigens
 from smart_app.page.narrative import Narrative, narratives_of
+from smart_app.page.notes import STRANGER, Notes, note_lists
 from smart_app.page.view import PageView
 
 _QUESTIONS = {
@@ -37,10 +37,8 @@ _DECIDED_BY = {
     RelapseCategory.NO_RELAPSE: "relapse-after-car-t",
 }
 _AFTER_INFUSION = frozenset({"relapse-after-car-t", "lineage-switch"})
-_STRANGER = "other-patient"
 _QUOTED = frozenset({"relapse-after-car-t", "lineage-switch"})
 _SOURCES_SHOWN = 4
-_NOTES_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +70,6 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """Something missing, set aside, in conflict or unread: what, then why or what settles it."""
-
-    glyph: str
-    lead: str
-    rest: str
-    reference: str = ""
-    raw: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Notes:
-    """A list of notes under one heading, and how many more the JSON form holds."""
-
-    id: str
-    title: str
-    rows: tuple[Note, ...]
-    more: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Why:
     """The whole section."""
 
@@ -118,7 +95,7 @@ def build_why(view: PageView) -> Why:
         else:
             steps.append(_step(view, step, len(steps) + 1, dates, rest))
     steps += _branch_steps(view, len(steps) + 1, dates)
-    return Why(tuple(steps), tuple(n for n in _lists(view) if n.rows), _read_words(evaluation))
+    return Why(tuple(steps), tuple(n for n in note_lists(view) if n.rows), _read_words(evaluation))
 
 
 def _branch_steps(view: PageView, number: int, dates: dict[str, ClinicalDate]) -> list[Step]:
@@ -153,7 +130,7 @@ def strangers_of(evaluation: Evaluation) -> frozenset[str]:
     """Records that came with the chart and are of another patient: named, never shown under this one's name (H-01)."""
     assessment = evaluation.assessment
     remarks = (*assessment.set_aside, *assessment.conflicts, *assessment.unread, *assessment.remarks)
-    return frozenset(r.source.reference for r in remarks if r.code == _STRANGER and r.source is not None)
+    return frozenset(r.source.reference for r in remarks if r.code == STRANGER and r.source is not None)
 
 
 def dates_of(facts: Facts) -> dict[str, ClinicalDate]:
@@ -293,38 +270,6 @@ def _sources(
             )
         )
     return tuple(lines[:_SOURCES_SHOWN]), tuple(lines[_SOURCES_SHOWN:])
-
-
-def _lists(view: PageView) -> Iterable[Notes]:
-    assessment = view.evaluation.assessment
-    yield Notes("missing", "Missing", tuple(_missing(view)))
-    for name, title, glyph, remarks in (
-        ("conflicts", "Conflicts", "discordant", assessment.conflicts),
-        ("aside", "Set aside", "aside", assessment.set_aside),
-        ("unread", "Not readable", "missing", assessment.unread),
-        ("remarks", "Notes", "value", assessment.remarks),
-    ):
-        rows = tuple(_note(view, remark, glyph) for remark in remarks[:_NOTES_SHOWN])
-        yield Notes(name, title, rows, max(0, len(remarks) - _NOTES_SHOWN))
-
-
-def _missing(view: PageView) -> Iterable[Note]:
-    for item in view.evaluation.assessment.missing:
-        if item.code == "unseen":
-            lead = words.ended(words.upper_first(words.short(item.what, 120)))
-            why = words.ended(f"Why: {words.short(item.remedy, 120)}")
-            yield Note("missing", lead, f"{why} Not seen does not mean absent.")
-        else:
-            remedy = words.ended(f"Settled by: {words.short(item.remedy, 160)}")
-            yield Note("missing", f"{words.upper_first(words.short(item.what, 120))}.", remedy)
-
-
-def _note(view: PageView, remark: Remark, glyph: str) -> Note:
-    reference = remark.source.reference if remark.source is not None else ""
-    kind = "user" if remark.code == "stated" else glyph
-    sentence = words.ended(words.upper_first(words.short(remark_sentence(remark), 300)))
-    raw = "" if remark.code == _STRANGER else words.raw_path(view.base, reference)
-    return Note(kind, sentence, "", words.short(reference, 90), raw)
 
 
 def _read_words(evaluation: Evaluation) -> str:
