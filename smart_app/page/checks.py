@@ -25,60 +25,29 @@ class CheckLine:
 
 
 def check_line(view: PageView, check: Check) -> CheckLine:
+    """One check with the patient's value, or in words why there is none; never a pass or fail (rules 8)."""
     known = view.knowledge.checks.get(check.fact)
     label = words.upper_first(known.label if known is not None else check.fact.replace("-", " "))
     source = known.source if known is not None else "safety"
+    kind, glyph, value, where = _said(view, check, source)
+    return CheckLine(check.fact, label, check.why, not check.seen, kind, glyph, value, where)
+
+
+def _said(view: PageView, check: Check, source: str) -> tuple[str, str, str, str]:
+    """Kind, mark, value and place of a check."""
     if check.values or check.value not in ("", NOT_SEEN):
         unknown = source == "antigen" and "unknown" in check.value and "positive" not in check.value
-        kind, glyph = ("missing", "missing") if unknown else ("value", "value")
-        value = words.upper_first(words.short(f"{_measured(view, check)}{check.value}", 200))
-        return CheckLine(check.fact, label, check.why, not check.seen, kind, glyph, value, "")
+        kind = "missing" if unknown else "value"
+        return kind, kind, words.upper_first(words.short(f"{_measured(view, check)}{check.value}", 200)), ""
     if source in ("condition", "therapy"):
         types = ("Condition",) if source == "condition" else ("MedicationAdministration", "Procedure")
-        if _read_in_full(view, types):
-            day = words.iso_words(view.evaluation.as_of)
-            where = "problem list" if source == "condition" else "administrations and procedures"
-            return CheckLine(
-                check.fact,
-                label,
-                check.why,
-                not check.seen,
-                "none",
-                "none",
-                "None found",
-                f"{where}, read {day}",
-            )
-        return CheckLine(
-            check.fact,
-            label,
-            check.why,
-            not check.seen,
-            "missing",
-            "missing",
-            "Not seen in full",
-            "not everything was read",
-        )
+        if not _read_in_full(view, types):
+            return "missing", "missing", "Not seen in full", "not everything was read"
+        where = "problem list" if source == "condition" else "administrations and procedures"
+        return "none", "none", "None found", f"{where}, read {words.iso_words(view.evaluation.as_of)}"
     if source == "ask":
-        return CheckLine(
-            check.fact,
-            label,
-            check.why,
-            not check.seen,
-            "ask",
-            "none",
-            "To ask",
-            "not kept in charts as a value",
-        )
-    return CheckLine(
-        check.fact,
-        label,
-        check.why,
-        not check.seen,
-        "missing",
-        "missing",
-        "Not found",
-        "no value in what was read",
-    )
+        return "ask", "none", "To ask", "not kept in charts as a value"
+    return "missing", "missing", "Not found", "no value in what was read"
 
 
 def _measured(view: PageView, check: Check) -> str:
