@@ -108,7 +108,9 @@ WITHHELD = ("incomplete", "suppressed", "security", "forbidden", "login", "expir
 
 @pytest.mark.parametrize("severity", ["information", "warning", "error"])
 @pytest.mark.parametrize("code", WITHHELD)
-def test_h_08_an_outcome_is_judged_by_its_issue_type_and_not_by_its_severity(severity: str, code: str) -> None:
+def test_h_08_an_outcome_is_judged_by_its_issue_type_and_not_by_its_severity(
+    severity: str, code: str
+) -> None:
     issue = {"severity": severity, "code": code}
     told = {"resourceType": "OperationOutcome", "issue": [issue]}
     assert seen("Observation", observations=bundle([OBS, told], "Observation")) == "incomplete"
