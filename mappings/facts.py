@@ -182,7 +182,8 @@ class AntigenResult:
 
     `collected` is the specimen's date (Specimen.collection before effective before issued, rules 11.11);
     `collected_is_bound` says that only an upper bound (issued) was found. `band` is true where the state rests
-    on a local policy band (rules 11.1). `percent` and `h_score` are as reported.
+    on a local policy band (rules 11.1). `percent` and `h_score` are as reported. `unreadable` marks a result that is
+    there and whose value or standing could not be read: its state is unknown, and no other result stands in for it.
     """
 
     antigen: Antigen
@@ -206,6 +207,7 @@ class AntigenResult:
     integrated: bool = False
     issued: ClinicalDate | None = None
     cns: bool = False
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,9 @@ class MonitoringResult:
 
 @dataclass(frozen=True, slots=True)
 class DiseaseEvent:
-    """Something the chart says of the disease at a time, or now where `current` and undated."""
+    """Something the chart says of the disease at a time, or now where `current` and undated; with `unreadable` it is
+    not known what it says, and it may be a relapse.
+    """
 
     kind: EventKind
     certainty: Certainty
@@ -236,6 +240,7 @@ class DiseaseEvent:
     imaging: bool = False
     accession: str = ""
     in_note: bool = False
+    unreadable: bool = False
 
     @property
     def element_is_status(self) -> bool:

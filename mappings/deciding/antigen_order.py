@@ -49,7 +49,7 @@ def outside_window(result: AntigenResult, course: Course, window: Window) -> tup
         return _before_last_response(result, course)
     earliest = course.start.first - timedelta(days=window.before_relapse)
     if result.collected.last >= earliest:
-        return None
+        return _may_be_of_earlier(result, course, window)
     age = (course.start.first - result.collected.last).days
     of_earlier = any(
         start.first - timedelta(days=window.before_relapse) <= result.collected.last
@@ -60,6 +60,21 @@ def outside_window(result: AntigenResult, course: Course, window: Window) -> tup
     if of_earlier:
         return f"is of an earlier episode, {age} days before the present one: out of date", "out-of-date"
     return f"was collected {age} days before the relapse", "before-relapse"
+
+
+def _may_be_of_earlier(result: AntigenResult, course: Course, window: Window) -> tuple[str, str] | None:
+    """A present relapse dated by month or year alone: whether a result is of it or of an earlier one is open (11.11)."""
+    if course.start is None or result.collected is None:
+        return None
+    vague = [item for item in course.relapse if item.date is not None and not item.date.exact]
+    told_new = [item.date for item in vague if item.event.new_episode and item.date is not None]
+    reason = "cannot be told to be of the present relapse, whose date is partial"
+    for start in told_new:
+        if result.collected.first < start.last - timedelta(days=window.before_relapse):
+            return reason, "order-unknown"
+    if not course.start.exact and _before_last_response(result, course) is not None:
+        return reason, "order-unknown"
+    return None
 
 
 def _before_last_response(result: AntigenResult, course: Course) -> tuple[str, str] | None:

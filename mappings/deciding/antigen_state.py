@@ -184,6 +184,12 @@ def _conclude(antigen: Antigen, weighed: _Weighed, window: Window) -> AntigenVie
     if not definite:
         return _no_state(antigen, weighed)
     present = _present(definite, window, weighed)
+    lost = [r for r in weighed.valid if r.unreadable and not _outlived(r, present, window)]
+    if lost:
+        because = "a result that could not be read may say otherwise: " + "; ".join(
+            dict.fromkeys(describe(r) for r in (*lost, *present))
+        )
+        return AntigenView(antigen, AntigenState.UNKNOWN, because, (*lost, *present))
     states = {r.state for r in present}
     on_treatment = any(r in weighed.on_treatment for r in present)
     if len(states) > 1:
@@ -210,6 +216,15 @@ def _conclude(antigen: Antigen, weighed: _Weighed, window: Window) -> AntigenVie
         band=all(r.band for r in present),
         preliminary=all(r.preliminary for r in present),
         on_treatment=on_treatment,
+    )
+
+
+def _outlived(lost: AntigenResult, present: list[AntigenResult], window: Window) -> bool:
+    """Whether a later or settling result describes the present, whatever the lost one says (11.2, 11.3)."""
+    return any(
+        _replaces(newer, lost, window)
+        or ((newer.integrated or (newer.amended and not lost.amended)) and _one_specimen(newer, lost))
+        for newer in present
     )
 
 

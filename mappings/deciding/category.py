@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mappings.dates import ClinicalDate, before
-from mappings.deciding.course_model import Course
+from mappings.deciding.course_model import Course, Dated
 from mappings.evaluation import Branch, CriterionResult, Outcome, RelapseCategory
 from mappings.facts import Antigen, AntigenState, Certainty, Diagnosis, Facts, Sighting, SourceRef
 
@@ -151,19 +151,24 @@ def has_relapse(facts: Facts, course: Course) -> CriterionResult:
         return CriterionResult(name, Outcome.HOLDS, rows, "11.9", sources)
     seen = Completeness(facts)
     needed = ("Condition", "Observation", "DiagnosticReport")
-    active = [
-        u
-        for u in course.unordered
-        if u.event.kind.value in ("relapse", "progression", "malignant-cells", "refractory")
-    ]
+    active = [item for item in course.may_be_relapse if not _answered(item, course)]
     if active:
         because = "disease is reported, but its date cannot be put after the infusion"
+        if all(item.event.unreadable for item in active):
+            because = "what is said of the disease could not be read"
         return CriterionResult(name, Outcome.UNKNOWN, because, "11.11", tuple(u.event.source for u in active))
     if not seen.complete(*needed):
         return CriterionResult(name, Outcome.UNKNOWN, f"not seen in full: {seen.gaps(*needed)}", "11.5")
     sources = tuple(r.event.source for r in (*course.responses, *course.partial))
     because = "no relapse in the data read" + (", a response is recorded" if sources else "")
     return CriterionResult(name, Outcome.FAILS, because, "11.9", sources)
+
+
+def _answered(item: Dated, course: Course) -> bool:
+    """Whether a later response makes it no matter whether this was a relapse."""
+    return item.date is not None and any(
+        response.date is not None and before(item.date, response.date) for response in course.responses
+    )
 
 
 def _words(text: str, date: ClinicalDate | None) -> str:

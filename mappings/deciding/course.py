@@ -61,8 +61,15 @@ def _sort_events(
     active: list[Dated] = []
     cleared: list[Dated] = []
     for event in facts.events:
+        told = len(course.unordered)
         placed = _place(event, reference, course)
+        if event.unreadable:
+            _may_be_relapse(placed or _new(course.unordered, told), course, disease_group)
+            continue
         if placed is None:
+            open_order = _new(course.unordered, told)
+            if open_order is not None and event.kind in ACTIVE:
+                course.may_be_relapse.append(open_order)
             continue
         if event.kind in ACTIVE:
             if event.kind is EventKind.MALIGNANT_CELLS and _at_mrd_level(event, facts):
@@ -81,6 +88,17 @@ def _sort_events(
     if active:
         active.extend(_from_specimens(facts, reference, active))
     return active, cleared
+
+
+def _new(unordered: list[Dated], known: int) -> Dated | None:
+    """What was filed as of unknown order since `known` entries were."""
+    return unordered[-1] if len(unordered) > known else None
+
+
+def _may_be_relapse(item: Dated | None, course: Course, disease_group: str) -> None:
+    """Files what could not be read; a measurement of residual disease is a relapse in B-ALL alone (11.9)."""
+    if item is not None and (item.event.certainty is not Certainty.MRD or disease_group == "b-all"):
+        course.may_be_relapse.append(item)
 
 
 def _from_specimens(facts: Facts, reference: CarTInfusion, active: list[Dated]) -> list[Dated]:
@@ -191,24 +209,42 @@ def _mrd_relapse(
     if disease_group != "b-all" or any(item.event.certainty is not Certainty.MRD for item in active):
         return
     for event in facts.events:
-        if event.kind is not EventKind.MRD_POSITIVE or event.when is None or reference.last is None:
+        if event.kind is not EventKind.MRD_POSITIVE:
             continue
-        if before(reference.last, event.when) is not True:
+        after = None
+        if event.when is not None and reference.last is not None:
+            after = before(reference.last, event.when)
+        if after is False:
             continue
-        negative_before = any(
+        negative_before = event.when is not None and any(
             item.date is not None and before(item.date, event.when) for item in course.responses
         )
         described = event.phenotype or any(
             r.source.reference == event.source.reference
             or (r.accession and r.accession == event.accession)
-            or (r.collected is not None and r.collected.text == event.when.text)
+            or (r.collected is not None and event.when is not None and r.collected.text == event.when.text)
             for r in facts.antigens
         )
+        if described and not (after and negative_before) and _negative_may_precede(event, facts):
+            course.may_be_relapse.append(Dated(event, event.when))
+        if after is None:
+            continue
         if negative_before and described:
             active.append(Dated(event, event.when))
         else:
             reason = "minimal residual disease that did not follow a negative result, or without a described phenotype"
             course.remarks.append(Remark("remark", reason, event.source, about="course", code="mrd"))
+
+
+def _negative_may_precede(event: DiseaseEvent, facts: Facts) -> bool:
+    """Whether a remission may lie before residual disease: dates of the two do not tell their order (11.11)."""
+    for other in facts.events:
+        if other.kind in RESPONSES | {EventKind.MRD_NEGATIVE, EventKind.NO_MALIGNANCY}:
+            if other.when is None or event.when is None:
+                return True
+            if before(other.when, event.when) is not False:
+                return True
+    return False
 
 
 def response_before_relapse(course: Course) -> DiseaseEvent | None:

@@ -18,7 +18,9 @@ class Dated:
 
 @dataclass(slots=True)
 class Course:
-    """What happened after the anchor infusion. `relapse` is the active evidence of the current episode."""
+    """What happened after the anchor infusion. `relapse` is the active evidence of the current episode;
+    `may_be_relapse` is evidence whose meaning or place in time is not known and that may be one (11.11).
+    """
 
     anchor: CarTInfusion | None = None
     unknown_target: tuple[CarTInfusion, ...] = ()
@@ -28,6 +30,7 @@ class Course:
     responses: list[Dated] = field(default_factory=list)
     partial: list[Dated] = field(default_factory=list)
     unordered: list[Dated] = field(default_factory=list)
+    may_be_relapse: list[Dated] = field(default_factory=list)
     certainty: Certainty = Certainty.NONE
     refractory_stated: bool = False
     remarks: list[Remark] = field(default_factory=list)

@@ -127,7 +127,8 @@ class Reader:
     ) -> None:
         uses = {str(c.attributes.get("use_class")) for c in item.concepts if c.kind == "antigen-observation"}
         text = values_text(item.valued)
-        if not text and not item.valued.interpretation and not item.valued.range:
+        told = text or item.valued.interpretation or item.valued.range
+        if not told and not values.unreadable(item.valued):
             return
         if self._is_monitoring(item, uses, context, text):
             into.monitoring.append(self._monitoring(hit, item, context, text))
@@ -135,6 +136,14 @@ class Reader:
         aside = self._not_tumour(item, uses, context, text)
         if aside:
             into.remarks.append(_aside(hit, item, aside, "not-tumour"))
+            return
+        if values.unreadable(item.valued):
+            reason = "has a value of a form FHIR does not allow: what it says is not known"
+            source = SourceRef(hit.reference, item.element, item.names.split(" ; ")[0])
+            into.remarks.append(Remark("unread", reason, source, about="antigen", code="unread-value"))
+            lost = CodedState(AntigenState.UNKNOWN, hedged=True)
+            result = self._result(hit, item, antigen, lost, context, "value could not be read")
+            into.results.append(replace(result, unreadable=True))
             return
         if self._says_more(item, uses):
             reason = "has a name that says more than the antigen: its value alone gives no state"

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mappings.dates import ClinicalDate
+from mappings.dates import ClinicalDate, Precision
 from mappings.facts import CarTInfusion, CarTKnowledge, Remark, SourceRef
 from mappings.loading import Concept
 from mappings.reading import when
@@ -24,6 +24,7 @@ _NOTHING_HAPPENED = frozenset(
     {"not-done", "entered-in-error", "cancelled", "preparation", "draft", "not-taken", "intended"}
 )
 _INCOMPLETE = frozenset({"stopped", "in-progress", "on-hold", "unknown", "active"})
+_KNOWN = _NOTHING_HAPPENED | _INCOMPLETE | {"", "completed"}
 _GIVEN = ("Procedure", "MedicationAdministration", "MedicationStatement", "Immunization")
 _ORDERS = ("MedicationRequest", "ServiceRequest")
 
@@ -69,6 +70,11 @@ def read_car_t(chart: Chart, merge_days: int, recogniser: Recogniser, vocabulary
             remarks.append(outcome)
         elif outcome is not None:
             documents.append(outcome)
+            if hit.status not in _KNOWN:
+                reason = (
+                    f"has status “{hit.status}”, which is none that is known: taken as a possible infusion"
+                )
+                remarks.append(Remark("remark", reason, outcome.source, about="car-t", code="status-unknown"))
     infusions = _merge(documents, merge_days)
     cars = tuple(item for item, is_car in infusions if is_car)
     other = tuple(item for item, is_car in infusions if not is_car)
@@ -191,7 +197,7 @@ def _document(
         date=date,
         end=end,
         source=source,
-        incomplete=hit.status in _INCOMPLETE,
+        incomplete=hit.status in _INCOMPLETE or hit.status not in _KNOWN,
         history=history,
     )
 
@@ -211,7 +217,7 @@ def _merge(documents: Iterable[_Document], merge_days: int) -> list[tuple[CarTIn
             groups.append([document])
         else:
             group.append(document)
-    return [(_infusion(group), any(d.is_car for d in group)) for group in groups]
+    return [(_infusion(group, merge_days), any(d.is_car for d in group)) for group in groups]
 
 
 def _unlike(group: list[_Document]) -> Iterable[_Document]:
@@ -247,7 +253,19 @@ def _fits_loosely(document: _Document, group: list[_Document]) -> bool:
     )
 
 
-def _infusion(group: list[_Document]) -> CarTInfusion:
+def _perhaps_later(last: ClinicalDate, given: list[_Document], merge_days: int) -> ClinicalDate:
+    """The last bag of a product given in two, where a document without a full date may be the second (11.10, 11.11)."""
+    vague = [d for d in given if d.split and (d.date is None or not d.date.exact)]
+    if not vague:
+        return last
+    limit = last.last + timedelta(days=merge_days)
+    latest = max(limit if d.date is None else min(limit, d.date.last) for d in vague)
+    if latest <= last.last:
+        return last
+    return ClinicalDate(last.text, Precision.MONTH, last.first, latest)
+
+
+def _infusion(group: list[_Document], merge_days: int) -> CarTInfusion:
     named = next((d for d in group if d.product), None)
     targets = tuple(sorted({target for d in group for target in d.targets}))
     given = [d for d in group if not d.history] or group
@@ -256,6 +274,8 @@ def _infusion(group: list[_Document]) -> CarTInfusion:
     first = min((d.date for d in dated if d.date), key=lambda date: date.first, default=None)
     ends = [d.end or d.date for d in dated]
     last = max((date for date in ends if date), key=lambda date: date.last, default=None)
+    if last is not None and len({d.date.first for d in exact if d.date}) == 1 and len(given) > len(exact):
+        last = _perhaps_later(last, given, merge_days)
     knowledge = CarTKnowledge.TARGET_UNKNOWN
     if named is not None:
         knowledge = CarTKnowledge.PRODUCT_KNOWN

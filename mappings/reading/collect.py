@@ -170,6 +170,8 @@ def _with_medication(hit: Hit, chart: Chart, recogniser: Recogniser) -> Hit:
 def _worth_reading(resource: Resource, kind: str, recogniser: Recogniser, triggers: Triggers) -> bool:
     """Whether a resource without a known name must be looked at: by reference, or for what its words say."""
     if kind == "Observation":
+        if resource.code is None or not (resource.code.text or resource.code.coding):
+            return True  # nobody knows what it is of: it is read as unread, not passed over
         return recogniser.speaks(resource.code, triggers.results) or _speaks(resource, triggers.results)
     if kind == "Procedure":
         return recogniser.speaks(resource.code, triggers.procedures)

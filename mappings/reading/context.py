@@ -19,6 +19,7 @@ from mappings.reading.wire import Resource
 VOID = frozenset({"entered-in-error", "cancelled", "registered"})
 AMENDED = frozenset({"amended", "corrected", "appended"})
 PRELIMINARY = frozenset({"preliminary", "partial"})
+_KNOWN = VOID | AMENDED | PRELIMINARY | {"", "final", "unknown", "current", "superseded"}
 VOID_SPECIMENS = ("entered-in-error", "unsatisfactory")
 
 
@@ -39,6 +40,7 @@ class Context:
     issued: ClinicalDate | None = None
     cns: bool = False
     specimen_status: str = ""
+    date_unreadable: bool = False
 
     @property
     def preliminary(self) -> bool:
@@ -81,13 +83,15 @@ class Surroundings:
             return own
         above = self.of(parent, depth + 1)
         specimen_known = own.specimen is not SpecimenKind.UNSPECIFIED or bool(own.specimen_text)
-        dated = own.date is not None and not own.date_is_bound
+        dated = own.date_unreadable or (own.date is not None and not own.date_is_bound)
+        unreadable = own.date_unreadable or (not dated and above.date_unreadable)
         return replace(
             own,
             specimen=own.specimen if own.specimen is not SpecimenKind.UNSPECIFIED else above.specimen,
             specimen_text=own.specimen_text if specimen_known else above.specimen_text,
             method=own.method if own.method is not Method.UNSPECIFIED else above.method,
-            date=own.date if dated else above.date or own.date,
+            date=None if unreadable else own.date if dated else above.date or own.date,
+            date_unreadable=unreadable,
             date_is_bound=own.date_is_bound if dated or above.date is None else above.date_is_bound,
             status=own.status or above.status,
             accession=own.accession or above.accession,
@@ -135,6 +139,7 @@ class Surroundings:
             issued=when.date_at(resource.issued),
             cns=specimen is SpecimenKind.CSF or vocabulary.cns_sites.any_in(f"{specimen_text} ; {names}"),
             specimen_status=specimen_status,
+            date_unreadable=found is None and when.unreadable_collection(resource, self.chart),
         )
 
     def _specimen(self, resource: Resource) -> tuple[str, str, str]:
@@ -151,6 +156,11 @@ class Surroundings:
                 texts.append(reference.display)
             accession = accession or reference_key(reference.reference)
         return " ; ".join(dict.fromkeys(texts)), accession, status
+
+
+def status_unknown(hit: Hit) -> bool:
+    """Whether a result, report or document has a status that FHIR does not know: it may be void (rules 11.6)."""
+    return hit.status not in _KNOWN
 
 
 def not_this_tumour(context: Context, vocabulary: Vocabulary) -> tuple[str, str]:

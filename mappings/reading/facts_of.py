@@ -15,6 +15,7 @@ from mappings.reading.collect import Triggers, read_chart
 from mappings.reading.context import Surroundings
 from mappings.reading.decode import Decoded
 from mappings.reading.disease import read_diseases
+from mappings.reading.doubted import doubt_unknown_status, note_unnamed
 from mappings.reading.findings import FindingReader
 from mappings.reading.misfits import hold_back
 from mappings.reading.named_disease import DiseaseNames
@@ -77,7 +78,7 @@ class ChartReader:
         patient = read_patient(chart)
         facts = Facts(
             patient=patient,
-            seen=hold_back(chart, diseases.remarks),
+            seen=hold_back(chart, [*diseases.remarks, *reports.remarks]),
             diagnoses=tuple(diseases.diagnoses + reports.diagnoses),
             infusions=ordered(cars.infusions),
             other_cellular=ordered(cars.other),
@@ -120,7 +121,8 @@ class ChartReader:
         for hit in chart.of_type("Observation", "DiagnosticReport", "DocumentReference"):
             if hit.reference not in counted:
                 texts.read(hit, known, reports)
-        return antigens, reports, events
+        note_unnamed(chart, surroundings, antigens)
+        return antigens, reports, doubt_unknown_status(chart, antigens, reports, events)
 
 
 def _cns_results(antigens: AntigenReading) -> list[Sighting]:

@@ -5,7 +5,7 @@ Sources: terminology (disease status), rules EN-2, 11.9; mCODE cancer disease st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mappings.facts import Certainty, DiseaseEvent, EventKind, Remark, SourceRef
 from mappings.loading import Knowledge
@@ -16,7 +16,7 @@ from mappings.reading.context import VOID, Context, Surroundings, about_somebody
 from mappings.reading.course_events import deauville_kind
 from mappings.reading.recognise import Recogniser, texts_of
 from mappings.reading.texts import Texts
-from mappings.reading.values import number_of, of_resource, polarity
+from mappings.reading.values import number_of, of_resource, polarity, unreadable
 from mappings.reading.vocabulary import Vocabulary
 from mappings.reading.wire import Quantity
 
@@ -79,6 +79,11 @@ class FindingReader:
             event = self._trend(hit, context, source)
         else:
             event = self._mrd(hit, context, source)
+        if event is None and unreadable(of_resource(hit.resource)):
+            reason = "has a value of a form FHIR does not allow: what it says of the disease is not known"
+            certainty = Certainty.MRD if is_mrd else Certainty.STATED
+            event = replace(self._event(EventKind.UNDETERMINED, context, source, certainty), unreadable=True)
+            return [event], [Remark("unread", reason, source, about="course", code="unread-value")]
         return ([event] if event else []), []
 
     def _relapse_flag(self, hit: Hit, names: str) -> bool:

@@ -28,6 +28,7 @@ _CAR_T = ("car-t-product", "car-t-target-known", "car-t-administration")
 _NEVER_HAPPENED = frozenset(
     {"not-done", "entered-in-error", "cancelled", "preparation", "draft", "not-taken", "intended"}
 )
+_KNOWN = _NEVER_HAPPENED | {"", "completed", "in-progress", "on-hold", "stopped", "unknown", "active"}
 _ONGOING = frozenset({"in-progress", "active"})
 _GIVEN = frozenset({"MedicationAdministration", "MedicationStatement", "Procedure", "Immunization"})
 _ORDERS = frozenset({"MedicationRequest", "ServiceRequest"})
@@ -69,6 +70,10 @@ class _Reading:
             remark = Remark("set-aside", reason, _source(hit, concepts[0]), about=concepts[0].id, code=code)
             self.remarks.append(remark)
             return
+        if hit.status not in _KNOWN and kind in _GIVEN:
+            reason = f"has status “{hit.status}”, which is none that is known: taken as a possible exposure"
+            source = _source(hit, concepts[0])
+            self.remarks.append(Remark("remark", reason, source, about=concepts[0].id, code="status-unknown"))
         if kind in _GIVEN and any(c.names("voids") for c in concepts) and _end_not_told(hit):
             reason = "tells when it began, not when it ended: a later specimen may be one on treatment"
             source = _source(hit, concepts[0])

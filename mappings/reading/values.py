@@ -75,6 +75,31 @@ def of_resource(resource: wire.Resource) -> Valued:
     )
 
 
+_SHAPES: tuple[tuple[str, type], ...] = (
+    ("quantity", Quantity),
+    ("concept", wire.Concept),
+    ("string", str),
+    ("integer", int),
+    ("boolean", bool),
+    ("range", wire.Range),
+    ("ratio", wire.Ratio),
+)
+
+
+def unreadable(valued: Valued) -> bool:
+    """Whether a value or interpretation is there in a form that FHIR does not allow, so that what it says is lost."""
+    for name, shape in _SHAPES:
+        raw = getattr(valued, name)
+        if raw and bytes(raw).strip() != b"null" and wire.peek(raw, shape) is None:
+            return True
+    raw = valued.interpretation
+    if not raw or bytes(raw).strip() == b"null":
+        return False
+    items = wire.peek(raw, list[wire.Raw])
+    given = [raw] if items is None else [item for item in items if bytes(item).strip() != b"null"]
+    return any(wire.peek(item, wire.Concept) is None for item in given)
+
+
 def polarity(valued: Valued, knowledge: Knowledge) -> CodedState | None:
     """The laboratory's own coded word: value concept first, then interpretation; None where neither has polarity."""
     concepts = [wire.peek(valued.concept, wire.Concept), *wire.peek_list(valued.interpretation, wire.Concept)]

@@ -85,13 +85,42 @@ def specimens_of(resource: Resource, chart: Chart) -> list[tuple[wire.Reference,
     return found
 
 
+class _Taken(wire.Struct, gc=False):
+    collectedDateTime: Raw = wire.NOTHING  # noqa: N815
+    collectedPeriod: Raw = wire.NOTHING  # noqa: N815
+
+
+def _told(raw: Raw) -> bool:
+    return bool(raw) and bytes(raw).strip() != b"null"
+
+
+def unreadable_collection(resource: Resource, chart: Chart) -> bool:
+    """Whether a specimen tells when it was taken in a way that cannot be read: then no other date stands in (11.11)."""
+    for _, specimen in specimens_of(resource, chart):
+        if specimen is None or not _told(specimen.collection):
+            continue
+        taken = wire.peek(specimen.collection, _Taken)
+        if taken is None:
+            return True
+        if _told(taken.collectedDateTime):
+            return date_at(taken.collectedDateTime) is None
+        if _told(taken.collectedPeriod):
+            return period(taken.collectedPeriod) is None
+    return False
+
+
 def collection(specimen: Resource) -> _Collection | None:
     """Specimen.collection."""
     return wire.peek(specimen.collection, _Collection)
 
 
 def collected(resource: Resource, chart: Chart) -> When | None:
-    """When the specimen of a result was taken: collection before effective before issued (rules 11.11)."""
+    """When the specimen of a result was taken: collection before effective before issued (rules 11.11).
+
+    None as well where the collection is told in a way that cannot be read.
+    """
+    if unreadable_collection(resource, chart):
+        return None
     for _, specimen in specimens_of(resource, chart):
         taken = collection(specimen) if specimen is not None else None
         if taken is None:
