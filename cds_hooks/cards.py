@@ -133,7 +133,7 @@ def _relapse_card(evaluation: Evaluation, names: CardNames, notes: tuple[str, ..
     return Card(
         kind=assessment.category.value,
         summary=_fitted(_relapse_head(assessment, names), _relapse_extras(assessment)),
-        detail=_detail([*lead, infusion], items, lines.closing_line(evaluation)),
+        detail=card_detail([*lead, infusion], items, lines.closing_line(evaluation)),
         indicator="warning" if switch else "info",
         suggests=True,
     )
@@ -223,7 +223,7 @@ def _t_cell_card(evaluation: Evaluation, names: CardNames, notes: tuple[str, ...
             f"T-cell malignancy named after {names.infusion(anchor)}.",
             ["Confirm and test for the CAR transgene."],
         ),
-        detail=_detail([found, infused], items, lines.closing_line(evaluation)),
+        detail=card_detail([found, infused], items, lines.closing_line(evaluation)),
         indicator="warning",
     )
 
@@ -265,7 +265,7 @@ def _gap_card(evaluation: Evaluation, names: CardNames, notes: tuple[str, ...]) 
     return Card(
         kind=assessment.category.value,
         summary=_fitted(head, extras),
-        detail=_detail([dated, lead, *results], items, lines.closing_line(evaluation)),
+        detail=card_detail([dated, lead, *results], items, lines.closing_line(evaluation)),
     )
 
 
@@ -278,7 +278,7 @@ def _fitted(head: str, extras: list[str]) -> str:
     return summary
 
 
-def _detail(lead: list[str], items: list[str], closing: str) -> str:
+def card_detail(lead: list[str], items: list[str], closing: str) -> str:
     """Lead, one list, closing line; items give way from the end when the card grows too long to read."""
     start = " ".join(line for line in lead if line)
     kept = [f"- {item}" for item in items if item]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cds_hooks import card_lines as lines
 from cds_hooks.card_options import fold_names
-from cds_hooks.cards import MAX_CARDS, MAX_DETAIL, MAX_SUMMARY, Card
+from cds_hooks.cards import MAX_CARDS, MAX_SUMMARY, Card, card_detail
 from cds_hooks.facts_digest import facts_digest, findings_digest
 from cds_hooks.names import CardNames
 from cds_hooks.plain import all_of, plain, sentence, upper_first
@@ -26,7 +26,6 @@ _VALUE = 240
 _ORDERS_SHOWN = 4
 _SOURCES_SHOWN = 3
 _TO_SETTLE = "To settle it: a stain or flow panel on tumour tissue taken after CAR T and after the last drug against it."
-_MORE = "- More stands in the full evaluation."
 _CONFLICTS_SHOWN = 4
 
 
@@ -84,7 +83,7 @@ def _card(
     return OrderCard(
         kind=f"order-{findings[0].kind}",
         summary=_summary(findings),
-        detail=_detail(lead, items, f"The order is not blocked. {lines.closing_line(evaluation)}"),
+        detail=card_detail(lead, items, f"The order is not blocked. {lines.closing_line(evaluation)}"),
         indicator="warning" if any(one.level == "warning" for one in findings) else "info",
         suggests=asks,
         digest=findings_digest(facts, findings),
@@ -205,15 +204,3 @@ def _not_checked(drafts: Sequence[DraftOrder], findings: Sequence[OrderFinding])
         return ""
     count = sum(bool(draft.problem) for draft in drafts)
     return f"Not checked: {count} draft {'order' if count == 1 else 'orders'} ({said})."
-
-
-def _detail(lead: list[str], items: list[str], closing: str) -> str:
-    """Lead, one list, closing line; items give way from the end when the card grows too long to read."""
-    start = " ".join(line for line in lead if line)
-    kept = [f"- {item}" for item in items if item]
-    room = MAX_DETAIL - len(start) - len(closing)
-    if sum(len(item) + 1 for item in kept) > room:
-        while kept and sum(len(item) + 1 for item in kept) > room - len(_MORE):
-            kept.pop()
-        kept.append(_MORE)
-    return "\n\n".join(part for part in (start, "\n".join(kept), closing) if part)
