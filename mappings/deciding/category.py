@@ -11,9 +11,19 @@ from dataclasses import dataclass
 from mappings.dates import ClinicalDate, before
 from mappings.deciding.course_model import Course, Dated
 from mappings.evaluation import Branch, CriterionResult, Outcome, RelapseCategory
-from mappings.facts import Antigen, AntigenState, Certainty, Diagnosis, Facts, Sighting, SourceRef
+from mappings.facts import Antigen, AntigenState, Certainty, Diagnosis, EventKind, Facts, Sighting, SourceRef
 
 _LYMPHOID_SCOPES = frozenset({"in", "outside", "unspecified", "excluded"})
+_DISEASE = frozenset(
+    {
+        EventKind.RELAPSE,
+        EventKind.PROGRESSION,
+        EventKind.REFRACTORY,
+        EventKind.MALIGNANT_CELLS,
+        EventKind.MRD_POSITIVE,
+        EventKind.SUSPECTED,
+    }
+)
 _GIVEN = ("MedicationAdministration/", "MedicationStatement/")
 _GROUPS_NOT_LYMPHOID = frozenset({"myeloid"})
 _BY_STATE = {
@@ -159,9 +169,20 @@ def has_relapse(facts: Facts, course: Course) -> CriterionResult:
         return CriterionResult(name, Outcome.UNKNOWN, because, "11.11", tuple(u.event.source for u in active))
     if not seen.complete(*needed):
         return CriterionResult(name, Outcome.UNKNOWN, f"not seen in full: {seen.gaps(*needed)}", "11.5")
+    told = _without_infusion(facts, course)
+    if told:
+        because = "disease is reported, but the infusion to judge it against is not known"
+        return CriterionResult(name, Outcome.UNKNOWN, because, "11.11", told)
     sources = tuple(r.event.source for r in (*course.responses, *course.partial))
     because = "no relapse in the data read" + (", a response is recorded" if sources else "")
     return CriterionResult(name, Outcome.FAILS, because, "11.9", sources)
+
+
+def _without_infusion(facts: Facts, course: Course) -> tuple[SourceRef, ...]:
+    """Disease that is told while it is open whether and when CAR T was given: no *no* can be said of it."""
+    if course.anchor is not None or has_cd19_car_t(facts, course).outcome is not Outcome.UNKNOWN:
+        return ()
+    return tuple(event.source for event in facts.events if event.kind in _DISEASE)
 
 
 def _answered(item: Dated, course: Course) -> bool:

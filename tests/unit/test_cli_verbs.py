@@ -185,7 +185,7 @@ def test_report_lines_come_back_in_order_and_bad_ones_are_named() -> None:
     [
         (("serve",), "--open"),
         (("serve", "--open", "--host", "0.0.0.0"), "refused"),  # noqa: S104
-        (("serve", "--config", "x.toml"), "later release"),
+        (("serve", "--config", "x.toml"), "is not there"),
         (("serve", "--open", "--as-of", "soon"), "date-time"),
         (("knowledge", "check", "/nowhere"), "not a folder"),
     ],
@@ -211,7 +211,8 @@ def test_a_failed_selftest_has_its_own_status(
     monkeypatch.setattr("smart_app.selftest.run_selftest", lambda evaluate: ("cd19-negative",))
     assert run(capsys, "selftest")[0] == 3
     code = (
-        "import sys; from smart_app import cli, serve; serve._ready_status = lambda settings: 503; "
+        "import sys; from smart_app import cli, serve; "
+        "serve._readiness = lambda settings: {'selftest': 'failed'}; "
         "sys.exit(cli.main(['serve', '--open', '--port', '0']))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
