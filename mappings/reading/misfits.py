@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -18,7 +18,7 @@ from mappings.reading.chart import Chart
 MISFIT = "misfit"
 DECIDING = frozenset(
     {"resourceType", "subject", "patient", "status", "code", "medicationCodeableConcept"}
-    | {"clinicalStatus", "verificationStatus"}
+    | {"clinicalStatus", "verificationStatus", "conclusion", "conclusionCode", "presentedForm"}
 )
 """Members that say what a resource is, whose it is, and whether it holds."""
 _NAMED_BY = {"Medication": ("MedicationAdministration", "MedicationStatement", "MedicationRequest")}
@@ -69,6 +69,13 @@ def read_concept(raw: wire.Raw) -> tuple[wire.Concept | None, bool]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
         return None, False
     return save_concept(value), value is None
+
+
+def fits(raw: wire.Raw, kind: Any) -> bool:
+    """Whether an undecoded element is of a form, where it is there at all; a single item stands for an array of one."""
+    if not raw or bytes(raw).strip() == b"null" or wire.peek(raw, kind) is not None:
+        return True
+    return get_origin(kind) is list and wire.peek(raw, get_args(kind)[0]) is not None
 
 
 def hold_back(chart: Chart, remarks: Iterable[Remark]) -> tuple[SeenType, ...]:

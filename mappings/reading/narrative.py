@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mappings.facts import Remark, SourceRef
 from mappings.reading import wire
 from mappings.reading.attachments import attachment_text, html_text, looks_like_rtf, rtf_text
 from mappings.reading.chart import Hit
+from mappings.reading.context import VOID
+from mappings.reading.misfits import fits, misfit_remark
 
 MAX_TEXT = 256 * 1024
 
@@ -22,6 +25,13 @@ class Passage:
 
 class _Content(wire.Struct, gc=False):
     attachment: wire.Attachment | None = None
+
+
+_WORDS: dict[str, Any] = {
+    "conclusion": str,
+    "conclusionCode": list[wire.Concept],
+    "presentedForm": list[wire.Attachment],
+}
 
 
 def passages(hit: Hit) -> tuple[list[Passage], list[Remark]]:
@@ -42,6 +52,10 @@ def passages(hit: Hit) -> tuple[list[Passage], list[Remark]]:
     for concept in wire.peek_list(resource.conclusionCode, wire.Concept):
         if concept.text:
             found.append(Passage("conclusionCode", plain(concept.text)))
+    if resource.resourceType == "DiagnosticReport" and hit.status not in VOID:
+        # its words decide: what is lost of them may be the relapse, or the opposite of what another report says
+        odd = [name for name, kind in _WORDS.items() if not fits(getattr(resource, name), kind)]
+        remarks += [misfit_remark(hit.reference, odd)] if odd else []
     _attachments(hit, found, remarks)
     return found, remarks
 

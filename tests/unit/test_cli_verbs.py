@@ -212,7 +212,8 @@ def test_a_failed_selftest_has_its_own_status(
     assert run(capsys, "selftest")[0] == 3
     code = (
         "import sys; from smart_app import cli, serve; "
-        "serve._readiness = lambda settings: {'selftest': 'failed'}; "
+        "real = serve._readiness; "
+        "serve._readiness = lambda settings: real(settings) and {'selftest': 'failed'}; "
         "sys.exit(cli.main(['serve', '--open', '--port', '0']))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -126,6 +126,43 @@ def test_h08_no_negative_rests_on_a_status_of_a_wrong_form(code: Any, member: st
     assert seen(found, "Condition") == "incomplete"
 
 
+@pytest.mark.parametrize(
+    ("member", "wrong"),
+    [
+        ("conclusion", 7),
+        ("conclusion", ["Relapse"]),
+        ("conclusion", {}),
+        ("conclusionCode", "qz7m"),
+        ("conclusionCode", [7]),
+        ("conclusionCode", [{"coding": {}}]),
+        ("presentedForm", 7),
+        ("presentedForm", [{"contentType": "text/plain", "data": 7}]),
+    ],
+)
+def test_h08_no_negative_rests_on_a_report_whose_words_are_of_a_wrong_form(member: str, wrong: Any) -> None:
+    odd = {**report(None, id="odd"), member: wrong}
+    found = answer(IN_REMISSION, procedure(), odd)
+    assert category(found) == "insufficient-data"
+    assert seen(found, "DiagnosticReport") == "incomplete"
+    assert elements(found) == {"DiagnosticReport/odd": member}
+    void = answer(IN_REMISSION, procedure(), {**odd, "status": "entered-in-error"})
+    assert category(void) == "no-relapse"
+
+
+@pytest.mark.parametrize(
+    ("member", "right"),
+    [
+        ("conclusion", None),
+        ("conclusionCode", None),
+        ("conclusionCode", {"text": "one"}),
+        ("presentedForm", []),
+    ],
+)
+def test_a_report_without_words_or_with_one_for_a_list_is_no_misfit(member: str, right: Any) -> None:
+    found = answer(IN_REMISSION, procedure(), {**report(None, id="odd"), member: right})
+    assert category(found) == "no-relapse"
+
+
 @pytest.mark.parametrize("nothing", [None, {}, {"coding": []}, {"coding": None}, {"text": None}])
 def test_a_status_that_says_nothing_in_the_right_form_is_no_misfit(nothing: Any) -> None:
     found = answer({**condition(), "clinicalStatus": nothing}, procedure())
