@@ -13,8 +13,6 @@ from ehr.fhir import FhirLink
 from ehr.site import Site
 from ehr.transport import Transport
 
-TOKEN = "secret-token-of-dr-who"  # noqa: S105  an invented one
-
 
 @pytest.fixture(scope="session", autouse=True)
 def _packed_bomb() -> None:

@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 Resource = dict[str, Any]
 
+TOKEN = "secret-token-of-dr-who"  # noqa: S105  an invented one
+
 
 @dataclass(slots=True)
 class Call:

@@ -11,8 +11,7 @@ from collections.abc import Callable
 import lying
 import pytest
 from builders import PATIENT
-from conftest import TOKEN
-from lying import LyingServer, Trick
+from lying import TOKEN, LyingServer, Trick
 
 from cds_hooks.needs import queries
 from ehr.asking import WORDS, Limits

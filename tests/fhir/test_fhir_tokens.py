@@ -10,8 +10,7 @@ from typing import Any
 import lying
 import pytest
 from builders import PATIENT, body, prefetch
-from conftest import TOKEN
-from lying import Canary, LyingServer
+from lying import TOKEN, Canary, LyingServer
 
 from cds_hooks.gaps import GapReport, fill_gaps
 from cds_hooks.needs import queries

@@ -29,8 +29,7 @@ from builders import (
     stain,
     state,
 )
-from conftest import TOKEN
-from lying import LyingServer
+from lying import TOKEN, LyingServer
 
 from cds_hooks.gaps import GapReport, fill_gaps
 from cds_hooks.needs import NEEDS, prefetch_templates, queries

@@ -23,8 +23,7 @@ from builders import (
     stain,
     state,
 )
-from conftest import TOKEN
-from lying import Canary, LyingServer
+from lying import TOKEN, Canary, LyingServer
 
 from cds_hooks.gaps import GapReport, fill_gaps
 from ehr.fhir import FhirLink

@@ -72,7 +72,7 @@ def stage() -> Iterator[Stage]:
     server.server_close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium under Playwright."""
     with sync_playwright() as play:
