@@ -28,6 +28,7 @@ _SERVICE_TYPES = (
     "Observation",
     "MedicationAdministration",
     "MedicationRequest",
+    "ServiceRequest",
     "Medication",
     "DiagnosticReport",
     "Specimen",

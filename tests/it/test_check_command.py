@@ -20,7 +20,7 @@ from smart_app.check_command import run as run_check
 from smart_app.cli import _parser
 
 TYPES = ("Patient", "Condition", "Procedure", "Observation", "MedicationAdministration", "MedicationRequest")
-SEARCHABLE = (*TYPES, "DiagnosticReport", "Medication", "Specimen")
+SEARCHABLE = (*TYPES, "DiagnosticReport", "ServiceRequest", "Medication", "Specimen")
 
 
 def statement(base: str) -> dict[str, Any]:
@@ -427,7 +427,14 @@ def test_searches_for_a_patient_are_tried_and_nothing_of_it_is_printed(
     site: Site, check: Check, tmp_path: Path
 ) -> None:
     """T-07, H-66: the token goes to the registered server alone; neither it nor patient nor record is printed."""
-    kinds = ("Condition", "Procedure", "MedicationAdministration", "MedicationRequest", "DiagnosticReport")
+    kinds = (
+        "Condition",
+        "Procedure",
+        "MedicationAdministration",
+        "MedicationRequest",
+        "DiagnosticReport",
+        "ServiceRequest",
+    )
     site.server.says(
         f"/fhir/Patient/{PATIENT}", {"resourceType": "Patient", "id": PATIENT, "name": [{"text": MARK}]}
     )
