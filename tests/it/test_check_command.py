@@ -448,7 +448,7 @@ def test_searches_for_a_patient_are_tried_and_nothing_of_it_is_printed(
     file.chmod(0o600)
     status, text = check("--site", "north", "--patient", PATIENT, "--token-file", str(file))
     assert status == 1
-    assert text.count("was read in full") == 6, text
+    assert text.count("was read in full") == 7, text
     assert "Observation (laboratory and pathology results) was not read" in text
     assert "compare the scopes with the registration sheet" in text
     for secret in (PATIENT, TOKEN, MARK, base64.b64encode(TOKEN.encode()).decode()):
