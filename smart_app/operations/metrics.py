@@ -19,6 +19,7 @@ from prometheus_client import (
 
 from smart_app.operations.labels import (
     COUNTERS,
+    DATABASE_EVENTS,
     DATABASE_STATES,
     GAUGES,
     NONE,
@@ -176,6 +177,8 @@ class Metrics:
     def database_counts(self, counts: Mapping[str, int]) -> None:
         """Takes over the store's own running counts under closed names; call before the figures are read."""
         with self._lock:
+            for event in DATABASE_EVENTS:  # every series from the start: a call adds none
+                self.count("postcart_database_events_total", by=0, event=event)
             for event, total in counts.items():
                 more = total - self._taken.get(event, 0)
                 if more > 0:
