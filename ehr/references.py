@@ -45,7 +45,7 @@ def missing_references(decoded: Decoded, site: Site) -> tuple[Query, ...]:
         elif kind in pointing and resource.medicationReference:
             pointing[kind].append(resource)
     context = decoded.request.context if decoded.request is not None else b""
-    drafted = [_key_of(one.reference, "Medication", site) for one in medications_pointed_to(context)]
+    drafted = [key_at_site(one.reference, "Medication", site) for one in medications_pointed_to(context)]
     keys = [*drafted, *(_wanted(one, site) for many in pointing.values() for one in many)]
     wanted = list(dict.fromkeys(key for key in keys if key and key not in held))
     return tuple(Query(key, key.partition("/")[0], key) for key in wanted[:MOST_REFERENCES])
@@ -80,10 +80,17 @@ def _wanted(resource: Resource, site: Site) -> str:
 
 def _own_key(raw: Raw, kind: str, site: Site) -> str:
     reference = peek(raw, Reference)
-    return _key_of(reference.reference, kind, site) if reference is not None and not reference.display else ""
+    return (
+        key_at_site(reference.reference, kind, site)
+        if reference is not None and not reference.display
+        else ""
+    )
 
 
-def _key_of(text: str | None, kind: str, site: Site) -> str:
+def key_at_site(text: str | None, kind: str, site: Site) -> str:
+    """`Type/id` of a reference that may be read at this site; empty for another type, a contained one, and any address
+    outside the registered base: the same id on another server is another record (T-08).
+    """
     if not text or text.startswith("#"):
         return ""
     key = reference_key(text)

@@ -66,7 +66,7 @@ _here = _Here()
 _owners = threading.Lock()
 
 
-class _Watched:
+class _Watched(HTTPConnection):
     """What both kinds of connection add: a second handle on the socket that a watchdog may shut."""
 
     owner: _Call | None = None
@@ -95,8 +95,6 @@ class _Watched:
         if handle is not None:
             handle.close()
 
-
-class _WatchedHTTP(_Watched, HTTPConnection):
     def _new_conn(self) -> socket.socket:
         try:
             return self._watched_socket(self._dns_host, self.port, self.socket_options)
@@ -110,22 +108,14 @@ class _WatchedHTTP(_Watched, HTTPConnection):
     def close(self) -> None:
         super().close()
         self._drop_handle()
+
+
+class _WatchedHTTP(_Watched):
+    """Watched, in the clear."""
 
 
 class _WatchedHTTPS(_Watched, HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        try:
-            return self._watched_socket(self._dns_host, self.port, self.socket_options)
-        except OSError as error:
-            raise NewConnectionError(self, type(error).__name__) from error
-
-    def request(self, *args: Any, **more: Any) -> None:
-        self.take()
-        super().request(*args, **more)
-
-    def close(self) -> None:
-        super().close()
-        self._drop_handle()
+    """Watched, under TLS."""
 
 
 class _HTTPPool(HTTPConnectionPool):

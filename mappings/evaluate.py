@@ -31,6 +31,7 @@ from mappings.evaluation import (
 )
 from mappings.facts import Antigen, Certainty, EventKind, Facts, PatientFacts, Remark
 from mappings.loading import Knowledge
+from mappings.loading.same import SameKnowledge
 from mappings.reading.decode import Decoded
 from mappings.reading.facts_of import ChartReader
 
@@ -39,22 +40,9 @@ _ASSESSED = frozenset({"antigen", "course", "car-t", "diagnosis", "report", "mon
 
 
 @lru_cache(maxsize=32)
-def _reader(knowledge: _Same) -> ChartReader:
+def _reader(knowledge: SameKnowledge) -> ChartReader:
     """One reader per knowledge, so that recognition is memoised across charts."""
     return ChartReader.of(knowledge.value)
-
-
-class _Same:
-    """Wraps a value so that it hashes by identity."""
-
-    def __init__(self, value: Knowledge) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return hash(self.value.digest)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.value is self.value
 
 
 def evaluate(
@@ -72,7 +60,7 @@ def evaluate(
     the values that orders ask about are read whatever the category (rules 11.12).
     """
     moment = _clinical_moment(as_of)
-    reader = _reader(_Same(knowledge))
+    reader = _reader(SameKnowledge(knowledge))
     facts, chart = reader.read(decoded, patient_id, moment)
     assessment = assess(facts, knowledge, moment)
     to_lay_out = assessment.category not in SILENT or assessment.branch is not None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Raw
 
+from mappings.loading.same import SameKnowledge
 from mappings.orders import DraftOrder, OrderRole
 from mappings.reading import wire
 from mappings.reading.chart import Chart, reference_key
@@ -63,7 +64,7 @@ def read_drafts(
     selections = {reference_key(one) for one in wire.peek_list(context.selections, str)}
     held = _given_of(chart) if chart is not None else []
     owned = _owned(chart or Decoded(), wire.peek(context.patientId, str) or "", (*held, *given))
-    reader = _reader(_Same(knowledge))
+    reader = _reader(SameKnowledge(knowledge))
     medications = _medications(held) | _medications(given)
     drafts = [
         order
@@ -88,7 +89,7 @@ def medications_pointed_to(raw_context: bytes | Raw) -> tuple[wire.Reference, ..
 def read_open_orders(decoded: Decoded, patient_id: str, knowledge: Knowledge) -> tuple[DraftOrder, ...]:
     """Open orders of the chart that an order rule or a suggestion has to know: never those of another patient."""
     given = _given_of(decoded)
-    reader = _reader(_Same(knowledge))
+    reader = _reader(SameKnowledge(knowledge))
     medications = _medications(given)
     owned = _owned(decoded, patient_id, given)
     found = []
@@ -178,20 +179,7 @@ def _is_selected(one: Given, selections: set[str]) -> bool:
     return not selections or one.reference in selections or (bool(one.url) and one.url in selections)
 
 
-class _Same:
-    """Wraps knowledge so that it hashes by content and is compared by identity."""
-
-    def __init__(self, value: Knowledge) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return hash(self.value.digest)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.value is self.value
-
-
 @lru_cache(maxsize=32)
-def _reader(knowledge: _Same) -> OrderReader:
+def _reader(knowledge: SameKnowledge) -> OrderReader:
     """One reader per knowledge, so that recognition is memoised across calls."""
     return OrderReader(knowledge.value)

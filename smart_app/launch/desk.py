@@ -132,7 +132,7 @@ class Desk:
         for one in withheld.values():
             self._tell(opened.name, one)
         found = {**kept, **withheld, **self._fetch(opened, asked, deadline, request_id)}
-        referred, hidden = allowed(referred_queries(found), scopes)
+        referred, hidden = allowed(referred_queries(found, opened.site), scopes)
         found = {**found, **hidden, **self._fetch(opened, referred, deadline, request_id)}
         found = narrowed(found, scopes)
         self._check_patient(found, opened.session.patient)

@@ -5,23 +5,21 @@ Source: smart_fhir access rules; rules 11.5 (only a type seen in full may be ans
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
-from cds_hooks.needs import NEEDS, words_of
+from cds_hooks.needs import NEEDS, queries, words_of
 from ehr.queries import Fetched, Query, ReadState
+from ehr.references import key_at_site
+from ehr.site import Site
 from smart_app.launch.scopes import Grant, Scopes
 
-_PATIENT = "{{context.patientId}}"
 MOST_REFERENCES = 60
 WITHHELD = "the EHR did not grant the right to read it"
 NARROWED = "the EHR grants a part of it only"
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _EXTRA_WORDS = {"Medication": "medication products", "Specimen": "specimens"}
 
 
@@ -35,19 +33,13 @@ def chart_queries(patient: str) -> tuple[Query, ...]:
 
     Open orders are not among them: the app neither checks orders nor suggests any.
     """
-    queries = []
-    for need in NEEDS:
-        if need.on_orders:
-            continue
-        path, _, search = need.query.replace(_PATIENT, patient).partition("?")
-        queries.append(Query(need.key, need.type, path, tuple(parse_qsl(search, keep_blank_values=True))))
-    return tuple(queries)
+    return queries(patient, *(need.type for need in NEEDS if not need.on_orders))
 
 
-def allowed(queries: Iterable[Query], scopes: Scopes) -> tuple[tuple[Query, ...], dict[str, Fetched]]:
+def allowed(wanted: Iterable[Query], scopes: Scopes) -> tuple[tuple[Query, ...], dict[str, Fetched]]:
     """The queries to ask, and what stands for those whose type was withheld."""
     asked, withheld = [], {}
-    for query in queries:
+    for query in wanted:
         if scopes.grant(query.type) is Grant.WITHHELD:
             withheld[query.key] = Fetched(query, ReadState.FAILED, (), WITHHELD, "no-right")
         else:
@@ -65,8 +57,8 @@ def narrowed(fetched: Mapping[str, Fetched], scopes: Scopes) -> dict[str, Fetche
     }
 
 
-def referred_queries(fetched: Mapping[str, Fetched]) -> tuple[Query, ...]:
-    """The second round: Medication and Specimen records that the first round points at and did not bring."""
+def referred_queries(fetched: Mapping[str, Fetched], site: Site) -> tuple[Query, ...]:
+    """The second round: Medication and Specimen records of this site that the first round points at and did not bring."""
     pointed: dict[str, str] = {}
     brought: set[str] = set()
     for one in fetched.values():
@@ -75,10 +67,9 @@ def referred_queries(fetched: Mapping[str, Fetched]) -> tuple[Query, ...]:
             for kind, value in (("Medication", head.medicationReference), ("Specimen", head.specimen)):
                 for item in value if isinstance(value, list) else (value,):
                     reference = item.get("reference") if isinstance(item, dict) else None
-                    if isinstance(reference, str) and not reference.startswith("#"):
-                        parts = reference.split("/_history/")[0].split("/")[-2:]
-                        if parts[0] == kind and _ID.fullmatch(parts[-1]):
-                            pointed["/".join(parts)] = kind
+                    path = key_at_site(reference, kind, site) if isinstance(reference, str) else ""
+                    if path:
+                        pointed[path] = kind
     wanted = [path for path in pointed if path not in brought][:MOST_REFERENCES]
     return tuple(Query(f"referred-{path}", pointed[path], path) for path in wanted)
 
