@@ -35,18 +35,17 @@ _LINK_LABEL = "Open the whole evaluation"
 class Judgement:
     """What one site's charts are judged with: evaluation, names for cards, knowledge (its overlay included).
 
-    `evaluate_orders` reads what orders ask about whatever the category; without it `evaluate` serves the order hooks.
+    `evaluate_orders` reads what orders ask about whatever the category.
     """
 
     evaluate: Evaluator
     names: CardNames
     knowledge: Knowledge
-    evaluate_orders: Evaluator | None = None
+    evaluate_orders: Evaluator
 
     def evaluator_for(self, context: Context) -> Evaluator:
         """The evaluation that a hook of this context needs."""
-        on_orders = isinstance(context, SignContext) and self.evaluate_orders is not None
-        return self.evaluate_orders if on_orders and self.evaluate_orders is not None else self.evaluate
+        return self.evaluate_orders if isinstance(context, SignContext) else self.evaluate
 
 
 @dataclass(frozen=True, slots=True)

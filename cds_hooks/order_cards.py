@@ -18,7 +18,7 @@ from mappings.facts import Certainty
 from mappings.orders import Conflict, DraftOrder, OrderFinding
 
 _NOT_CHECKED = "not-checked"
-_KINDS = ("antigen", "safety", "history", _NOT_CHECKED)
+KINDS = ("antigen", "safety", "history", _NOT_CHECKED)
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 _HEAD_NAMES = 24  # so that name and state stand within the first 60 characters (H-47)
 _HEAD_VALUE = 60
@@ -54,7 +54,7 @@ def order_cards(
     facts = digest or facts_digest(evaluation)
     if any(one.kind != _NOT_CHECKED for one in findings):  # said there in a line of its own
         findings = [one for one in findings if one.kind != _NOT_CHECKED]
-    groups = [[one for one in findings if one.kind == kind] for kind in _KINDS]
+    groups = [[one for one in findings if one.kind == kind] for kind in KINDS]
     groups = sorted((group for group in groups if group), key=lambda group: group[0].level != "warning")
     return tuple(_card(evaluation, group, names, drafts, notes, facts) for group in groups[:MAX_CARDS])
 

@@ -37,12 +37,8 @@ class Judges:
         found = self._made.get((knowledge.digest, region))
         if found is None:
             regions = (region,) if region else self._regions
-            evaluate = self._replaced if self._replaced is not None else evaluator_of(knowledge, regions)
-            on_orders = (
-                self._replaced
-                if self._replaced is not None
-                else evaluator_of(knowledge, regions, safety=True)
-            )
+            evaluate = self._replaced or evaluator_of(knowledge, regions)
+            on_orders = self._replaced or evaluator_of(knowledge, regions, safety=True)
             found = Judgement(evaluate, card_names(knowledge), knowledge, on_orders)
             self._made[(knowledge.digest, region)] = found
         return found

@@ -21,10 +21,7 @@ from ehr.own_keys import KeyFolder
 from ehr.registrations import Registry
 from ehr.site import Config
 from ehr.transport import Transport
-from mappings.evaluate import evaluate
-from mappings.evaluation import Evaluation
 from mappings.loading import Knowledge, KnowledgeError
-from mappings.reading.decode import Decoded
 from smart_app.judges import Judges
 from smart_app.launch.parts import LaunchParts, Note
 from smart_app.launch.seal import Sealer, load_sealer
@@ -140,10 +137,6 @@ def _gate(registry: Registry, keys: KeyCache, store: Store, metrics: Metrics) ->
 def launch_parts(parts: Parts, note: Note, chosen_id: Callable[[], str]) -> LaunchParts:
     """What the SMART app is put together from."""
     settings = parts.settings
-
-    def evaluated(chart: Decoded, patient_id: str, as_of: datetime, regions: tuple[str, ...]) -> Evaluation:
-        return evaluate(chart, parts.judges.knowledge, patient_id=patient_id, as_of=as_of, regions=regions)
-
     return LaunchParts(
         registry=parts.registry,
         transport=parts.transport,
@@ -151,8 +144,7 @@ def launch_parts(parts: Parts, note: Note, chosen_id: Callable[[], str]) -> Laun
         own_keys=parts.own_keys,
         workspaces=parts.store.workspaces,
         link=parts.app_link,
-        evaluate=evaluated,
-        knowledge=parts.judges.knowledge,
+        judging=parts.judges.of,
         sealer=parts.sealer,
         public_url=parts.config.public_url.rstrip("/"),
         memory=parts.store,
@@ -161,7 +153,6 @@ def launch_parts(parts: Parts, note: Note, chosen_id: Callable[[], str]) -> Laun
         regions=settings.regions,
         note=note,
         request_id=chosen_id,
-        judging=parts.judges.of,
     )
 
 

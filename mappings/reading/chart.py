@@ -17,6 +17,8 @@ from mappings.reading.wire import Resource
 if TYPE_CHECKING:
     from mappings.loading import Concept
 
+Index = dict[str, tuple[Resource, str | None]]
+
 _REFERENCE = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([^/|?#]+)(?:/_history/[^/]+)?$")
 
 
@@ -36,8 +38,9 @@ class Hit:
 
 @dataclass(slots=True)
 class Chart:
-    """What reading starts from. `labs` are plain laboratory values, which no other reader looks at; `index`
-    resolves references; `seen` says what may be answered with *no*."""
+    """What reading starts from. `labs` are plain laboratory values, which no other reader looks at; `server` is the
+    chart's own FHIR server as `server_of` writes it, empty where not told; `seen` says what may be answered with *no*.
+    """
 
     patient_id: str
     patient: Resource | None = None
@@ -45,19 +48,28 @@ class Chart:
     lab_values: list[tuple[Resource, tuple[Concept, ...]]] = field(default_factory=list)
     seen: dict[str, SeenType] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
-    make_index: Callable[[], dict[str, Resource]] = dict
-    _index: dict[str, Resource] | None = None
+    make_index: Callable[[], Index] = dict
+    server: str = ""
+    _index: Index | None = None
     counts: dict[str, int] = field(default_factory=dict)
     foreign_patient: bool = False
     strangers: int = 0
     strangers_by_type: dict[str, int] = field(default_factory=dict)
 
-    @property
-    def index(self) -> dict[str, Resource]:
-        """This patient's resources by `Type/id` or `urn:uuid:`, made when first asked for."""
+    def find(self, reference: str | None) -> Resource | None:
+        """This patient's resource that a relative, absolute or `urn:uuid:` reference names; None where it is not given.
+
+        The same id on another server is another record: an absolute reference finds only what came from its address,
+        or, where a record came without address or the reference names the chart's own server, what bears its id.
+        """
         if self._index is None:
             self._index = self.make_index()
-        return self._index
+        resource, url = self._index.get(reference_key(reference), (None, None))
+        if resource is None or not reference or "://" not in reference:
+            return resource
+        asked = server_of(reference)
+        came_from = server_of(url) if url and "://" in url else self.server
+        return resource if asked == self.server or not came_from or asked == came_from else None
 
     @property
     def labs(self) -> list[Hit]:
@@ -90,6 +102,11 @@ def reference_key(reference: str | None) -> str:
     return f"{match[1]}/{match[2]}" if match else reference
 
 
+def server_of(url: str) -> str:
+    """The server part of an absolute reference, without scheme and in small letters."""
+    return url.strip().split("/_history/", 1)[0].split("://", 1)[-1].rsplit("/", 2)[0].lower()
+
+
 def resolve(reference: str | None, holder: Resource, chart: Chart) -> Resource | None:
     """The resource a reference points to: contained, relative, absolute or `urn:uuid:`; None where it is not given."""
     if not reference:
@@ -99,4 +116,4 @@ def resolve(reference: str | None, holder: Resource, chart: Chart) -> Resource |
             if inner.id in (reference, reference[1:]):
                 return inner
         return None
-    return chart.index.get(reference_key(reference))
+    return chart.find(reference)

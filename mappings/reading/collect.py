@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mappings.facts import Remark, SourceRef
 from mappings.reading import wire
-from mappings.reading.chart import Chart, Hit, make_hit, resolve
+from mappings.reading.chart import Chart, Hit, Index, make_hit, resolve
 from mappings.reading.copies import drop_repeats
 from mappings.reading.decode import Decoded
 from mappings.reading.owner import (
@@ -22,6 +22,7 @@ from mappings.reading.owner import (
     find_patient,
     note_unowned,
     own_references,
+    own_server,
     refuse_identity,
     set_stranger_aside,
 )
@@ -90,7 +91,7 @@ def _contained_results(report: Resource) -> Iterator[Placed]:
 
 def read_chart(decoded: Decoded, patient_id: str, recogniser: Recogniser, triggers: Triggers) -> Chart:
     """Sorts a decoded input: this patient's resources that matter, strangers set aside, what was seen of each type."""
-    chart = Chart(patient_id=patient_id, remarks=list(decoded.remarks))
+    chart = Chart(patient_id=patient_id, remarks=list(decoded.remarks), server=own_server(decoded))
     everything = list(_walk(decoded))
     patients = [placed for placed in everything if placed[0].resourceType == "Patient"]
     chart.patient = find_patient(patients, patient_id, chart)
@@ -191,13 +192,13 @@ def _speaks(resource: Resource, triggers: re.Pattern[bytes]) -> bool:
     return bool(resource.valueCodeableConcept and triggers.search(resource.valueCodeableConcept))
 
 
-def _index(everything: list[Placed], owners: Owners) -> dict[str, Resource]:
-    index: dict[str, Resource] = {}
+def _index(everything: list[Placed], owners: Owners) -> Index:
+    index: Index = {}
     for resource, url in everything:
         if owners.of(resource) is False:
             continue
         if resource.id:
-            index[f"{resource.resourceType}/{resource.id}"] = resource
+            index[f"{resource.resourceType}/{resource.id}"] = resource, url
         if url and url.startswith("urn:"):
-            index[url] = resource
+            index[url] = resource, url
     return index

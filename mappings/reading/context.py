@@ -67,13 +67,14 @@ class Surroundings:
                 hit.resource.hasMember if hit.resource.resourceType == "Observation" else hit.resource.result
             )
             for member in wire.peek_list(members, wire.Reference):
-                key = reference_key(member.reference)
-                if key.startswith("#"):
-                    key = f"Observation/{hit.resource.id or '?'}{key}"
-                if key and key != hit.reference:
-                    target = self.chart.index.get(key)
-                    name = f"{target.resourceType}/{target.id}" if target is not None and target.id else key
-                    self.parents.setdefault(name, hit)
+                named = (member.reference or "").strip()
+                if named.startswith("#"):
+                    named = f"Observation/{hit.resource.id or '?'}{named}"
+                target = self.chart.find(named)
+                if target is not None and target.id:
+                    name = f"{target.resourceType}/{target.id}"
+                    if name != hit.reference:
+                        self.parents.setdefault(name, hit)
 
     def of(self, hit: Hit, depth: int = 0) -> Context:
         """The context of a result, completed from its panel or report where it carries nothing itself (11.15)."""

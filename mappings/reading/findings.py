@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from mappings.facts import Certainty, DiseaseEvent, EventKind, Remark, SourceRef
 from mappings.loading import Knowledge
 from mappings.reading import wire
-from mappings.reading.chart import Hit, reference_key
+from mappings.reading.chart import Hit
 from mappings.reading.components import values_text
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else
 from mappings.reading.course_events import deauville_kind
@@ -102,7 +102,7 @@ class FindingReader:
     def _other_cancer(self, hit: Hit, names: str) -> str:
         """Worsening of another cancer is not this relapse (11.9): by focus, or by name in any text."""
         for focus in wire.peek_list(hit.resource.focus, wire.Reference):
-            target = self.surroundings.chart.index.get(reference_key(focus.reference))
+            target = self.surroundings.chart.find(focus.reference)
             if target is not None and target.resourceType == "Condition":
                 concepts = self.recogniser.concepts(target.code)
                 lymphoid = [

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from mappings.facts import Remark, SeenType, SourceRef
 from mappings.reading import wire
-from mappings.reading.chart import Chart, Hit, reference_key
+from mappings.reading.chart import Chart, Hit, reference_key, server_of
 from mappings.reading.decode import Decoded
 from mappings.reading.identity import identifiers_of, same_person
 from mappings.reading.wire import Reference, Resource
@@ -21,13 +21,8 @@ def foreign_bases(decoded: Decoded, everything: list[Placed], mine: set[str]) ->
     A server may be written in several ways (proxy, scheme, capitals), so an address is foreign only beside
     entries that name this patient under an address known to be the chart's own, or without one.
     """
-    request = decoded.request
-    known = (
-        {_base(f"{request.fhirServer.rstrip('/')}/x/y")}
-        if request is not None and request.fhirServer
-        else set()
-    )
-    known |= {_base(url) for _, url in everything if url and "://" in url}
+    known = {own_server(decoded)} - {""}
+    known |= {server_of(url) for _, url in everything if url and "://" in url}
     seen: set[str] = set()
     own = False
     for resource, _ in everything:
@@ -36,22 +31,27 @@ def foreign_bases(decoded: Decoded, everything: list[Placed], mine: set[str]) ->
         if reference is None or reference_key(reference) not in mine:
             continue
         if "://" in reference:
-            seen.add(_base(reference))
+            seen.add(server_of(reference))
         else:
             own = True
     return frozenset(seen - known) if own or seen & known or len(seen) > 1 else frozenset()
 
 
-def _base(url: str) -> str:
-    """The server part of an absolute reference, without scheme and in small letters."""
-    return url.split("/_history/", 1)[0].split("://", 1)[-1].rsplit("/", 2)[0].lower()
+def own_server(decoded: Decoded) -> str:
+    """The FHIR server that a request names as its own, as `server_of` writes it; empty where none is named."""
+    request = decoded.request
+    return (
+        server_of(f"{request.fhirServer.rstrip('/')}/x/y")
+        if request is not None and request.fhirServer
+        else ""
+    )
 
 
 def names_patient(reference: str, mine: set[str], foreign: frozenset[str]) -> bool:
     """Whether a reference names this patient."""
     if reference_key(reference) not in mine:
         return False
-    return not foreign or "://" not in reference or _base(reference) not in foreign
+    return not foreign or "://" not in reference or server_of(reference) not in foreign
 
 
 class Owners:

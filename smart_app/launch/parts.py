@@ -82,9 +82,7 @@ def _silent(event: str, **fields: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LaunchParts:
-    """The parts. `evaluate(decoded, patient_id, as_of, regions)` is the one evaluation of all faces.
-
-    `judging`, where given, stands in for `evaluate` and `knowledge` with those of each site (overlays).
+    """The parts. `judging` gives what a site's cards are judged with as well: one evaluation for all faces.
 
     `as_of` fixes the moment of judgement, None takes the clock. `context_key` signs a card's `appContext`.
     `public_url` is this service's own address without a slash at its end; the redirect address hangs on it.
@@ -96,8 +94,7 @@ class LaunchParts:
     own_keys: KeyFolder
     workspaces: WorkspaceStore
     link: Link
-    evaluate: Callable[[Decoded, str, datetime, tuple[str, ...]], Evaluation]
-    knowledge: Knowledge
+    judging: Callable[[Site], Judging]
     sealer: Sealer
     public_url: str
     memory: FeedbackMemory | None = None
@@ -109,7 +106,6 @@ class LaunchParts:
     charts: Charts = field(default_factory=Charts)
     request_id: Callable[[], str] = lambda: ""
     read_wait_s: float = 60.0
-    judging: Callable[[Site], Judging] | None = None
 
     @property
     def redirect_uri(self) -> str:
@@ -122,13 +118,11 @@ class LaunchParts:
 
     def judged(self, site: Site, chart: Decoded, patient: str, moment: datetime) -> Evaluation:
         """The evaluation of a chart at a site, by the same knowledge as the site's cards."""
-        if self.judging is not None:
-            return self.judging(site).evaluate(chart, patient, moment)
-        return self.evaluate(chart, patient, moment, self.regions_of(site))
+        return self.judging(site).evaluate(chart, patient, moment)
 
     def knowledge_of(self, site: Site) -> Knowledge:
         """The knowledge a site's charts are judged by."""
-        return self.judging(site).knowledge if self.judging is not None else self.knowledge
+        return self.judging(site).knowledge
 
     def regions_of(self, site: Site) -> tuple[str, ...]:
         """Whose labels are shown at a site."""

@@ -26,7 +26,7 @@ STATUSES = _set(
     "500 501 502 503 504 505"
 )
 CATEGORIES = frozenset(category.value for category in RelapseCategory)
-CARD_KINDS = CATEGORIES | {"t-cell-malignancy", "order-check", "data-gap", "unregistered-server"}
+CARD_KINDS = CATEGORIES | _set("t-cell-malignancy order-antigen order-safety order-history order-not-checked")
 KEYS = _set(
     "patient conditions procedures observations medicationAdministrations medicationRequests reports "
     "serviceRequests ServiceRequest "

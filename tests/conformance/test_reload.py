@@ -109,7 +109,6 @@ def test_the_app_judges_with_the_same_knowledge_as_the_cards(world: World) -> No
     from smart_app.parts import launch_parts
 
     made = launch_parts(parts, lambda event, **fields: None, lambda: "")
-    assert made.judging is not None
     assert made.judging(site) is parts.judges.of(site)
 
 

@@ -22,8 +22,8 @@ from ehr.own_keys import KeyFolder, new_key
 from ehr.registrations import Registry
 from ehr.site import ClientKind, Config, Site, SmartClient
 from ehr.transport import Transport
-from mappings.evaluate import evaluate
 from mappings.loading import load_knowledge
+from smart_app.judges import Judges
 from smart_app.launch import LaunchParts, launch_routes
 from smart_app.launch.charts import Charts
 from smart_app.launch.seal import load_sealer
@@ -110,13 +110,8 @@ def serve_on(
     for alg in changes.pop("keys", ("ES384", "RS384")):
         new_key(folder / "keys", alg, clock())
     store = open_store(f"sqlite:///{folder / 'postcart.db'}", key=b"k" * 32, now=now)
-    knowledge = load_knowledge()
     link, charts = FhirLink(transport, threads=8), Charts()
     served = Served(url, None, clock, folder)  # type: ignore[arg-type]
-
-    def judged(chart: Any, patient_id: str, as_of: datetime, regions: tuple[str, ...]) -> Any:
-        return evaluate(chart, knowledge, patient_id=patient_id, as_of=as_of, regions=regions)
-
     parts = LaunchParts(
         registry=Registry(Config(public_url=url, sites=sites)),
         transport=transport,
@@ -124,8 +119,7 @@ def serve_on(
         own_keys=KeyFolder(folder / "keys", clock),
         workspaces=store.workspaces,
         link=link,
-        evaluate=judged,
-        knowledge=knowledge,
+        judging=Judges(load_knowledge(), ("US", "EU")).of,
         sealer=load_sealer(folder / "keys"),
         public_url=url,
         memory=store,

@@ -14,7 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from cds_hooks.key_states import KeyState
 from cds_hooks.listing import SERVICE_HOOKS
 from cds_hooks.needs import NEEDS
+from cds_hooks.order_cards import KINDS
 from ehr.queries import ReadState
+from mappings.loading import load_knowledge
 from smart_app.operations import labels
 from smart_app.operations.metrics import Metrics
 
@@ -150,6 +152,12 @@ def test_every_refusal_of_the_source_is_on_the_list() -> None:
     given = codes_given({"Refusal": 1, "Held": 1, "BadBody": 0})
     assert len(given) > 10
     assert {code: file for code, file in given.items() if code not in labels.REFUSALS} == {}
+
+
+def test_every_kind_of_card_is_on_the_list() -> None:
+    orders = {f"order-{kind}" for kind in KINDS}
+    assert {rule.kind for rule in load_knowledge().orders.rules} <= set(KINDS)
+    assert labels.CATEGORIES | orders | {"t-cell-malignancy"} == labels.CARD_KINDS
 
 
 def test_every_cause_of_distrust_is_on_the_list() -> None:
