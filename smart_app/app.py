@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, has_request_context, request
@@ -103,17 +104,16 @@ def _hooks(app: Flask, running: Running, threads: int) -> None:
         running.rates.check(site.name)
         if len(parts.config.sites) == 1:
             return
-        hold = shares.hold(site.name)
-        hold.__enter__()
-        g.holds = [*g.get("holds", ()), hold]
+        if "holds" not in g:
+            g.holds = ExitStack()
+        g.holds.enter_context(shares.hold(site.name))
 
     door = Door(lambda: parts.config, parts.gate, parts.settings.opened, limit)
     app.register_blueprint(hook_routes(service, door, parts.store))
 
     @app.teardown_request
     def let_go(fault: BaseException | None) -> None:
-        for hold in g.pop("holds", ()):
-            hold.__exit__(None, None, None)
+        g.pop("holds", ExitStack()).close()
 
 
 def _guard(app: Flask, running: Running) -> None:

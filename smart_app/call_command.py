@@ -22,7 +22,7 @@ from smart_app.it.caller import (
     signer_of_file,
     signer_of_site,
 )
-from smart_app.it.place import place_of
+from smart_app.store.place import place_of
 
 _FAULTS = {
     "down": "No connection: is the service running there, and does its certificate hold?",

@@ -11,7 +11,7 @@ from pathlib import Path
 from ehr.own_keys import ALGORITHMS, KeyFault, load, new_key, rotate
 from ehr.registrations import ConfigError, read_config
 from smart_app.cli import DONE, fail
-from smart_app.it.place import place_of
+from smart_app.store.place import place_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 from ehr.own_keys import KeyFault
 from ehr.registrations import ConfigError, read_config
 from smart_app.cli import DONE, fail
-from smart_app.it.place import place_of
 from smart_app.it.sheet import make_sheet
 from smart_app.it.sheet_types import Sheet
 from smart_app.it.vendors import KINDS
 from smart_app.it.words import indented
+from smart_app.store.place import place_of
 
 _SENTENCES = frozenset({"app", "time", "kept", "log", "ehr", "egress"})
 """Sections that are read; what stands in the others is pasted and must not be folded."""

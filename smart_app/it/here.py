@@ -19,13 +19,12 @@ from ehr.site import ClientKind, Config
 from mappings.loading import KnowledgeError, check_knowledge, load_knowledge
 from mappings.loading.load import build, packaged_folder, read_folder
 from smart_app.it.finding import Finding, fault, good, note, warning
-from smart_app.it.place import place_of
 from smart_app.operations.readiness import KEY_WARN_DAYS
 from smart_app.selftest import evaluator_of, run_selftest
 from smart_app.store.engine import READER, StoreRefused, database_url, down_code, make_engine, sqlite_file
 from smart_app.store.keys import KeyFault as StoreKeyFault
 from smart_app.store.keys import read_key
-from smart_app.store.place import Place, reading
+from smart_app.store.place import Place, place_of, reading
 from smart_app.store.schema import check_sound
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -5,11 +5,11 @@ Source: SMART App Launch 2.2, scopes (v1 `.read`, v2 `.rs`); the syntax is chose
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ehr.scopes import Right, parse_scopes
 from ehr.site import SmartClient
 
 SEARCHED = (
@@ -21,8 +21,6 @@ SEARCHED = (
     "MedicationRequest",
 )
 READ = ("Patient", "Medication", "Specimen")
-_SCOPE = re.compile(r"(patient|user)/(\*|[A-Z][A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)(\?.+)?")
-_V1 = {"read": "rs", "write": "cud", "*": "cruds"}
 
 
 class Grant(StrEnum):
@@ -31,6 +29,9 @@ class Grant(StrEnum):
     FULL = "full"
     PART = "part"
     WITHHELD = "withheld"
+
+
+_GRANTS = {Right.WHOLE: Grant.FULL, Right.PART: Grant.PART}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +43,10 @@ class Scopes:
 
     def grant(self, resource_type: str) -> Grant:
         """Whether a type may be read as this app needs it (searched, or read by id for Patient and Medication)."""
-        needed = {"r"} if resource_type in READ else {"r", "s"}
-        full: set[str] = set()
-        part: set[str] = set()
-        for scope in self.granted:
-            match = _SCOPE.fullmatch(scope)
-            if match and match[2] in ("*", resource_type):
-                letters = set(_V1.get(match[3], match[3]))
-                (part if match[4] else full).update(letters)
-        # some servers grant `.s` or `.r` alone; a search answers with whole resources, so `s` is what counts
-        if needed <= full or (resource_type not in READ and "s" in full):
-            return Grant.FULL
-        if needed <= full | part or (resource_type not in READ and "s" in part):
-            return Grant.PART
-        return Grant.WITHHELD
+        # a search answers with whole resources, so `s` alone is enough for what is searched
+        own = " ".join(scope for scope in self.granted if not scope.startswith("system/"))  # nobody's launch
+        right = parse_scopes(own).right(resource_type, search=resource_type not in READ)
+        return _GRANTS.get(right, Grant.WITHHELD)
 
     def withheld(self) -> tuple[str, ...]:
         """The types this app asked for and did not get, in the order of asking."""

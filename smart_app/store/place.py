@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,6 +44,11 @@ def store_place(config: Config, state: Path, given_url: str = "") -> Place:
     return Place(url, key_dir / KEY_FILE, state)
 
 
+def place_of(file: Path, config: Config, environ: Mapping[str, str] = os.environ) -> Place:
+    """Database, key folder (`key_file.parent`) and state folder of a registration file, as the service works them out."""
+    return store_place(config, Settings(config=str(file)).state, environ.get("POSTCART_DATABASE_URL", ""))
+
+
 def place_told(config_file: str, environ: Mapping[str, str]) -> Place:
     """The place a shell command is told by `--config` or the environment; raises `StoreRefused`."""
     name = config_file or environ.get("POSTCART_CONFIG", "")
@@ -54,7 +60,7 @@ def place_told(config_file: str, environ: Mapping[str, str]) -> Place:
         config = read_config(Path(name))
     except ConfigError as fault:
         raise StoreRefused("config", str(fault), "") from fault
-    return store_place(config, Settings(config=name).state, environ.get("POSTCART_DATABASE_URL", ""))
+    return place_of(Path(name), config, environ)
 
 
 @contextmanager
