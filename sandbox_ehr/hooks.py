@@ -21,7 +21,7 @@ from sandbox_ehr.prefetch import build_prefetch
 CLIENT_OF_SERVICE = "postcart-hooks"
 _TIMES = (2.0, 8.0)
 _TOKEN_LIFE = 120
-_SERVICE_TYPES = (
+SERVICE_TYPES = (
     "Patient",
     "Condition",
     "Procedure",
@@ -128,7 +128,7 @@ class HookClient:
     def _authorization(self, patient: str) -> dict[str, Any]:
         switches = self._fhir.switches
         v1 = switches.now.v1_only
-        asked = [f"patient/{kind}.{'read' if v1 else 'rs'}" for kind in _SERVICE_TYPES]
+        asked = [f"patient/{kind}.{'read' if v1 else 'rs'}" for kind in SERVICE_TYPES]
         scopes = narrow(asked, switches.withheld(), v1_only=v1)
         seconds = 5 if switches.now.short_tokens else 300
         token = self._tokens.give(CLIENT_OF_SERVICE, scopes, patient, seconds)

@@ -13,6 +13,7 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from sandbox_ehr.app import create_app
+from sandbox_ehr.hooks import SERVICE_TYPES
 from sandbox_ehr.settings import Settings, make_settings
 
 
@@ -38,7 +39,7 @@ class Box:
 
     def token(self, patient: str, *scopes: str) -> str:
         """An access token for a chart, for trying the FHIR address by hand."""
-        asked = scopes or tuple(f"patient/{kind}.rs" for kind in _EVERY_TYPE)
+        asked = scopes or tuple(f"patient/{kind}.rs" for kind in SERVICE_TYPES)
         return str(self.app.extensions["sandbox"]["tokens"].give("by-hand", asked, patient, 3600).value)
 
     def stop(self) -> None:
@@ -54,19 +55,6 @@ class Box:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-_EVERY_TYPE = (
-    "Patient",
-    "Condition",
-    "Procedure",
-    "Observation",
-    "MedicationAdministration",
-    "MedicationRequest",
-    "Medication",
-    "DiagnosticReport",
-    "Specimen",
-)
 
 
 def start(

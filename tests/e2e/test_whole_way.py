@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import EXECUTABLE, opened_page, picture
+from chromium import needs_chromium
 from demos import POSTCART, Running
 from playwright.sync_api import FrameLocator, Locator, Page, expect
+from watched_page import opened_page, picture
 
-pytestmark = pytest.mark.skipif(not EXECUTABLE.exists(), reason="no Chromium on this machine")
+pytestmark = needs_chromium
 _FEEDBACK_S = 20
 
 

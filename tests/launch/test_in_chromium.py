@@ -11,35 +11,23 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from chromium import needs_chromium, opened_chromium
 from launching import Served, chart_of, site_of
 from peer import Peer
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from smart_app.launch import browser as browser_rules
 
 Serve = Callable[..., Served]
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--test-third-party-cookie-phaseout",
-]
 FIRST_PAINT_MS = 300
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium with third-party cookies blocked."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with opened_chromium("--test-third-party-cookie-phaseout") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

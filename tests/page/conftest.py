@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import opened_chromium
 from flask import Flask, Response
-from playwright.sync_api import Browser, sync_playwright
-from staging import ARGS, CSP, NOW, Stage, Viewer, case, records_of
+from playwright.sync_api import Browser
+from staging import CSP, NOW, Stage, Viewer, case, records_of
 from werkzeug.serving import make_server
 
 from mappings.evaluate import evaluate
@@ -72,10 +73,8 @@ def stage() -> Iterator[Stage]:
     server.server_close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium under Playwright."""
-    with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)
+    with opened_chromium() as opened:
         yield opened
-        opened.close()

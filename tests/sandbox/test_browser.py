@@ -9,30 +9,19 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from boxed import ALMA, FakeService, ward
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from chromium import needs_chromium, opened_chromium
+from playwright.sync_api import Browser, Page, expect
 
 from sandbox_ehr.serve import Box
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+    with opened_chromium() as opened:
         yield opened
-        opened.close()
 
 
 def page_of(browser: Browser, box: Box, width: int, scheme: str = "light") -> Page:

@@ -15,15 +15,13 @@ from typing import Any
 
 import pytest
 from boxed import ALMA, ward
-from playwright.sync_api import sync_playwright
+from chromium import needs_chromium, opened_chromium
 
 from sandbox_ehr.hooks import Answered
 from sandbox_ehr.patients import Chart, all_charts
 from sandbox_ehr.serve import Box, start
 from sandbox_ehr.settings import registration_toml
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 POSTCART = str(Path(sys.executable).parent / "postcart")
 
 
@@ -102,12 +100,11 @@ def test_every_story_holds_through_the_hook(pair: Pair, switched: str) -> None:
     assert wrong == {}
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
+@needs_chromium
 def test_the_app_opens_in_the_charts_frame_and_says_the_same(pair: Pair) -> None:
     """Card, link, launch, authorization, token, reads: the page in the frame names the card's category."""
     ward(pair.box).switches.set(set())
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+    with opened_chromium() as browser:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(30_000)
         page.goto(f"{pair.box.root}/chart/{ALMA}/open")
@@ -115,7 +112,6 @@ def test_the_app_opens_in_the_charts_frame_and_says_the_same(pair: Pair) -> None
         frame = page.frame_locator("iframe")
         frame.get_by_role("heading", name="CD19-negative relapse").wait_for()
         assert "ZZTEST" in frame.locator("body").inner_text()
-        browser.close()
     asked = {one.what.partition("?")[0] for one in ward(pair.box).happened.queries(ALMA)}
     assert {"Condition", "Observation", "DiagnosticReport"} <= asked
 

@@ -1,4 +1,4 @@
-"""Debian's Chromium for tests of the whole way, kept to this machine's loopback; pictures for the papers on request."""
+"""A page for tests of the whole way, kept to this machine's loopback; pictures for the papers on request."""
 
 from __future__ import annotations
 
@@ -8,18 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, Route, sync_playwright
+from chromium import opened_chromium
+from playwright.sync_api import Page, Route
 
-EXECUTABLE = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 WIDE = {"width": 1280, "height": 800}
 
@@ -27,8 +18,7 @@ WIDE = {"width": 1280, "height": 800}
 @contextmanager
 def opened_page() -> Iterator[tuple[Page, list[str]]]:
     """A page, and what it complains of: errors of the console, errors of scripts, requests for other machines."""
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(EXECUTABLE), args=ARGUMENTS)
+    with opened_chromium() as browser:
         page = browser.new_page(viewport=WIDE)  # type: ignore[arg-type]
         page.set_default_timeout(30_000)
         complaints: list[str] = []
@@ -45,7 +35,6 @@ def opened_page() -> Iterator[tuple[Page, list[str]]]:
 
         page.route("**/*", stay_here)
         yield page, complaints
-        browser.close()
 
 
 def picture(page: Page, name: str, *, clip: dict[str, float] | None = None) -> None:
