@@ -247,6 +247,7 @@ class Reader:
             reading = self._comment(text, antigen, context)
             said = reading.findings.get(antigen)
             doubted = self.vocabulary.withdrawing_words.any_in(text) or reading.malignancy == "absent"
+            doubted = doubted or reading.cut
             if doubted or (said is not None and said.state not in (found.state, AntigenState.UNKNOWN)):
                 dim = said is not None and said.state is AntigenState.LOW_OR_PARTIAL
                 softer = dim and not doubted and found.state is AntigenState.POSITIVE
@@ -284,13 +285,14 @@ class Reader:
         finding = reading.findings.get(antigen)
         if finding is None:
             return None
+        state = finding.state if not reading.cut else AntigenState.UNKNOWN
         return CodedState(
-            finding.state,
+            state,
             text,
             band=finding.band,
             percent=finding.percent,
             h_score=finding.h_score,
-            hedged=finding.state is AntigenState.UNKNOWN,
+            hedged=state is AntigenState.UNKNOWN,
         )
 
     def _numbered(self, item: Item, context: Context) -> CodedState | None:

@@ -8,6 +8,7 @@ from mappings.dates import ClinicalDate
 from mappings.facts import AntigenState, DiseaseEvent, Facts, PatientFacts, Remark, Sighting, SourceRef
 from mappings.loading import Knowledge
 from mappings.reading import when, wire
+from mappings.reading.allowance import texts_of_chart
 from mappings.reading.antigens import AntigenReading, Reader, cells_event
 from mappings.reading.car_t import ordered, read_car_t
 from mappings.reading.chart import Chart
@@ -118,9 +119,13 @@ class ChartReader:
         events.extend(cells_event(hit, context, quote) for hit, context, quote in antigens.tumour_cells)
         known = {(result.source.reference, result.antigen) for result in antigens.results}
         counted = {result.source.reference for result in antigens.monitoring}
-        for hit in chart.of_type("Observation", "DiagnosticReport", "DocumentReference"):
-            if hit.reference not in counted:
-                texts.read(hit, known, reports)
+        told = [
+            hit
+            for hit in chart.of_type("Observation", "DiagnosticReport", "DocumentReference")
+            if hit.reference not in counted
+        ]
+        for hit, passages in texts_of_chart(told, chart, self.knowledge.lexicon, reports.remarks):
+            texts.read(hit, passages, known, reports)
         note_unnamed(chart, surroundings, antigens)
         return antigens, reports, doubt_unknown_status(chart, antigens, reports, events)
 

@@ -13,14 +13,16 @@ from mappings.reading.context import VOID
 from mappings.reading.misfits import fits, misfit_remark
 
 MAX_TEXT = 256 * 1024
+LONG = "is longer than what is read: only its beginning was read, so no result of it counts"
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One text of a resource."""
+    """One text of a resource; `cut` where only its beginning is held."""
 
     element: str
     text: str
+    cut: bool = False
 
 
 class _Content(wire.Struct, gc=False):
@@ -42,13 +44,13 @@ def passages(hit: Hit) -> tuple[list[Passage], list[Remark]]:
     for element, raw in (("valueString", resource.valueString), ("conclusion", resource.conclusion)):
         text = wire.peek(raw, str)
         if text and text.strip():
-            found.append(Passage(element, plain(text)))
+            found.append(_passage(hit, element, text, remarks))
     value = wire.peek(resource.valueCodeableConcept, wire.Concept)
     if value is not None and value.text and len(value.text) > 40:
         found.append(Passage("valueCodeableConcept", plain(value.text)))
     for note in wire.peek_list(resource.note, wire.Annotation):
         if note.text and note.text.strip():
-            found.append(Passage("note", plain(note.text)))
+            found.append(_passage(hit, "note", note.text, remarks))
     for concept in wire.peek_list(resource.conclusionCode, wire.Concept):
         if concept.text:
             found.append(Passage("conclusionCode", plain(concept.text)))
@@ -58,6 +60,14 @@ def passages(hit: Hit) -> tuple[list[Passage], list[Remark]]:
         remarks += [misfit_remark(hit.reference, odd)] if odd else []
     _attachments(hit, found, remarks)
     return found, remarks
+
+
+def _passage(hit: Hit, element: str, text: str, remarks: list[Remark]) -> Passage:
+    whole = plain(text[: MAX_TEXT + 1])
+    cut = len(text) > MAX_TEXT
+    if cut:
+        remarks.append(unread(hit, element, LONG))
+    return Passage(element, whole[:MAX_TEXT], cut)
 
 
 def plain(text: str) -> str:
@@ -77,17 +87,14 @@ def _attachments(hit: Hit, found: list[Passage], remarks: list[Remark]) -> None:
     for form, element in forms:
         read = attachment_text(form.contentType or "", form.data)
         if read.readable:
-            found.append(Passage(element, read.text))
-            if read.cut:
-                remarks.append(
-                    _unread(hit, element, form, "is longer than what is read: only its beginning was read")
-                )
-        else:
-            remarks.append(_unread(hit, element, form, read.reason))
+            found.append(Passage(element, read.text, read.cut))
+        reason = LONG if read.readable and read.cut else read.reason
+        if reason:
+            title = (form.title or form.contentType or "attachment").strip()
+            remarks.append(unread(hit, element, reason, title))
 
 
-def _unread(hit: Hit, element: str, form: wire.Attachment, reason: str) -> Remark:
-    title = (form.title or form.contentType or "attachment").strip()
-    return Remark(
-        "unread", reason, SourceRef(hit.reference, element, title), about="report", code="attachment"
-    )
+def unread(hit: Hit, element: str, reason: str, title: str = "") -> Remark:
+    """The remark that a text of this resource was not read, or not in full."""
+    code = "attachment" if title else "long-text"
+    return Remark("unread", reason, SourceRef(hit.reference, element, title), about="report", code=code)

@@ -28,7 +28,7 @@ from mappings.reading.chart import Hit
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else, not_this_tumour
 from mappings.reading.course_events import WORSE, course_event
 from mappings.reading.named_disease import TAKEN_BACK, DiseaseNames, reported_diagnosis
-from mappings.reading.narrative import Passage, passages
+from mappings.reading.narrative import LONG, Passage, unread
 from mappings.reading.notes import as_collected, is_note, specimen_of, states_the_indication
 from mappings.reading.report import AntigenFinding, ReportReading
 from mappings.reading.texts import Texts
@@ -40,11 +40,21 @@ _T_CELL = re.compile(r"\bT[\s-]cell", re.IGNORECASE)
 _RELAPSES = ("relapse", "new-episode", "progression", "refractory")
 
 
-def _keep_the_worst(hit: Hit, into: ReportsReading) -> None:
-    """A report that tells of active disease anywhere is no response, whatever it says of one lesion (11.9)."""
+def _doubted(rows: list[_Row]) -> list[_Row]:
+    """Of a text read in part no state counts: what was not read may take it back."""
+    return [
+        (replace(finding, state=AntigenState.UNKNOWN), passage, reading) for finding, passage, reading in rows
+    ]
+
+
+def _keep_the_worst(hit: Hit, into: ReportsReading, *, in_part: bool) -> None:
+    """A report that tells of active disease anywhere, or was not read in full, is no response (11.9)."""
     own = [e for e in into.events if e.source.reference == hit.reference]
-    if any(e.kind in WORSE for e in own):
+    if in_part or any(e.kind in WORSE for e in own):
         into.events = [e for e in into.events if e.source.reference != hit.reference or e.kind not in _BETTER]
+
+
+_Row = tuple[AntigenFinding, Passage, ReportReading]
 
 
 @dataclass(slots=True)
@@ -69,10 +79,10 @@ class TextReader:
     names: DiseaseNames
     texts: Texts
 
-    def read(self, hit: Hit, known: set[tuple[str, Antigen]], into: ReportsReading) -> None:
-        """Reads every text of one resource; `known` are antigens that its coded value already settled."""
-        found, remarks = passages(hit)
-        into.remarks.extend(remarks)
+    def read(
+        self, hit: Hit, found: list[Passage], known: set[tuple[str, Antigen]], into: ReportsReading
+    ) -> None:
+        """Reads the texts found in one resource; `known` are antigens that its coded value already settled."""
         if not found:
             return
         concept = self.names.named(" ; ".join(passage.text for passage in found))
@@ -95,16 +105,20 @@ class TextReader:
         self._t_cell(hit, found, context, into)
         if self._another_malignancy(hit, found, concept, context, into):
             return
-        findings: dict[Antigen, list[tuple[AntigenFinding, Passage, ReportReading]]] = {}
+        findings: dict[Antigen, list[_Row]] = {}
+        in_part = False
         for passage in found:
             reading = self.texts.report(passage.text, context.specimen.value, context.method.value)
             for antigen, finding in reading.findings.items():
                 if finding is not None and (hit.reference, antigen) not in known:
                     findings.setdefault(antigen, []).append((finding, passage, reading))
             self._disease(hit, passage, reading, context, concept, into)
+            if reading.cut and not passage.cut:
+                into.remarks.append(unread(hit, passage.element, LONG))
+            in_part = in_part or passage.cut or reading.cut
         for antigen, rows in findings.items():
-            self._result(hit, antigen, rows, context, into)
-        _keep_the_worst(hit, into)
+            self._result(hit, antigen, _doubted(rows) if in_part else rows, context, into)
+        _keep_the_worst(hit, into, in_part=in_part)
 
     def _refusal(self, hit: Hit, context: Context) -> tuple[str, str]:
         """Why nothing in a text counts, and the code of the remark; empty where it may."""
@@ -121,7 +135,7 @@ class TextReader:
         self,
         hit: Hit,
         antigen: Antigen,
-        rows: list[tuple[AntigenFinding, Passage, ReportReading]],
+        rows: list[_Row],
         context: Context,
         into: ReportsReading,
     ) -> None:
@@ -298,7 +312,8 @@ class TextReader:
         for passage in found if not context.imaging else ():
             told = self._told_t_cell(passage)
             words = self.names.t_cell(passage.text) or told
-            seen = self.texts.report(passage.text, context.specimen.value).malignancy == "present"
+            reading = self.texts.report(passage.text, context.specimen.value, context.method.value)
+            seen = reading.malignancy == "present"
             if words and (seen or (told and not is_note(context, self.vocabulary))):
                 source = SourceRef(hit.reference, passage.element, words)
                 into.t_cell_malignancy.append(Sighting(source, context.date))

@@ -1,6 +1,7 @@
 """Report texts read once: both readers behind a bounded memo, since a chart is opened again with the same reports.
 
-The memo holds readings of short texts only and no key but the text itself; it is emptied with the process.
+The memo has no key but the text itself and is emptied with the process; of long texts it holds only the last few, which
+one chart asks for several times over.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from mappings.reading.report import ReportReading, read_report
 
 _LONGEST = 8_000
 _KEPT = 512
+_LONG_KEPT = 4
 
 
 class Texts:
@@ -22,20 +24,23 @@ class Texts:
         self._lexicon = knowledge.lexicon
         self._reports = lru_cache(maxsize=_KEPT)(self._report)
         self._courses = lru_cache(maxsize=_KEPT)(self._course)
+        self._long_reports = lru_cache(maxsize=_LONG_KEPT)(self._report)
+        self._long_courses = lru_cache(maxsize=_LONG_KEPT)(self._course)
 
     def report(self, text: str, specimen: str = "unspecified", method: str = "unspecified") -> ReportReading:
         """What a text says of CD19, CD20 and CD22 on malignant cells."""
-        read = self._reports if len(text) <= _LONGEST else self._report
+        read = self._reports if len(text) <= _LONGEST else self._long_reports
         return read(text, specimen, method)
 
     def course(self, text: str) -> CourseReading:
         """What a text says of the course of the disease."""
-        return self._courses(text) if len(text) <= _LONGEST else self._course(text)
+        read = self._courses if len(text) <= _LONGEST else self._long_courses
+        return read(text)
 
     def forget(self) -> None:
         """Empties the memos (for measuring a cold start)."""
-        self._reports.cache_clear()
-        self._courses.cache_clear()
+        for memo in (self._reports, self._courses, self._long_reports, self._long_courses):
+            memo.cache_clear()
 
     def _report(self, text: str, specimen: str, method: str) -> ReportReading:
         return read_report(text, specimen=specimen, method=method, lexicon=self._lexicon)

@@ -33,6 +33,7 @@ class Policy:
     mfi_isotype_positive_ratio: float
     text_limit: int
     claim_limit: int
+    chart_limit: int
 
 
 @dataclass(frozen=True, slots=True)
