@@ -16,6 +16,7 @@ from datetime import datetime
 
 from ehr.queries import Fetched, Query, ReadState
 from mappings.evaluation import Evaluation
+from mappings.facts import PatientFacts
 
 MOST_CHARTS = 200
 MOST_BYTES = 512 * 1024 * 1024
@@ -38,7 +39,7 @@ class Step:
 class Chart:
     """One workspace's chart as read so far; `evaluation` is there when all queries have ended.
 
-    `fault` is a screen's code where nothing can be shown at all.
+    `fault` is a screen's code where nothing can be shown at all; `who` is the patient once their own record came.
     """
 
     patient: str
@@ -52,6 +53,7 @@ class Chart:
     accepted: bool = False
     cut: bool = False
     round: int = 0
+    who: PatientFacts | None = None
 
     @property
     def ready(self) -> bool:

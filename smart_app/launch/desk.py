@@ -14,6 +14,8 @@ from ehr.queries import Fetched, Query, ReadState
 from ehr.reading import charts_from
 from ehr.transport import Deadline
 from mappings.evaluation import Evaluation
+from mappings.reading.chart import Chart as ChartRead
+from mappings.reading.facts_of import read_patient
 from smart_app.launch.charts import Chart, Step
 from smart_app.launch.fault import LaunchFault
 from smart_app.launch.opening import Opening
@@ -95,6 +97,7 @@ class Desk:
             began=self._parts.clock().timestamp(),
             accepted=opened.session.went_on,
             round=opened.session.round,
+            who=before.who if before is not None and "patient" in kept else None,
         )
         request_id = self._parts.request_id()
         return self._parts.charts.begin(
@@ -169,6 +172,8 @@ class Desk:
                 query = under_way.pop(future)
                 found[query.key] = future.result()
                 self._tell(opened.name, found[query.key])
+                if query.key == "patient":
+                    self._know(opened, found[query.key])
             chart = charts.get(opened.name)
             if chart is None:
                 raise LaunchFault("not-found", "closed")
@@ -211,6 +216,13 @@ class Desk:
             self._parts.charts.change(
                 name, lambda chart: replace(chart, steps={**chart.steps, one.query.key: step})
             )
+
+    def _know(self, opened: Opened, one: Fetched) -> None:
+        """Keeps who the patient is for the banner of the loading page; the record of anybody else is not taken (H-01)."""
+        read = charts_from({"patient": one}, fhir_base=opened.site.fhir_base).keys.get("patient")
+        if read is not None:
+            who = read_patient(ChartRead(opened.session.patient, patient=read))
+            self._parts.charts.change(opened.name, lambda chart: replace(chart, who=who))
 
     @staticmethod
     def _check_patient(found: Mapping[str, Fetched], patient: str) -> None:

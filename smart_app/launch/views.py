@@ -16,7 +16,8 @@ from smart_app.launch.desk import stated_now
 from smart_app.launch.parts import LaunchParts
 from smart_app.launch.queries import words_for
 from smart_app.launch.vault import Opened
-from smart_app.page.states import QueryRow, QueryState
+from smart_app.page.identity import Identity, identity_of_patient
+from smart_app.page.states import POLL_MS, QueryRow, QueryState
 from smart_app.page.view import ContextNote, Filters, PageView, Stated, read_filters
 from smart_app.page.whatif import StatementFault, read_statements
 from smart_app.page.words import upper_first
@@ -28,6 +29,8 @@ _STATES = {
     ReadState.INCOMPLETE.value: QueryState.FAILED,
     ReadState.FAILED.value: QueryState.FAILED,
 }
+_AT_ONCE_S = 1.5
+_SOON_MS = 120
 _CONTEXT_NOTES = {"expired": ContextNote.EXPIRED, "other-patient": ContextNote.OTHER_PATIENT}
 _NOTES = {
     "user-not-stated": "The EHR did not say who is signed in.",
@@ -95,6 +98,16 @@ def query_rows(chart: Chart) -> tuple[QueryRow, ...]:
         )
         for step in chart.steps.values()
     )
+
+
+def who_of(opened: Opened, chart: Chart) -> Identity | None:
+    """The patient for the banner of a page without an evaluation; None where the EHR shows its own banner."""
+    return identity_of_patient(chart.who) if chart.who is not None and opened.session.banner else None
+
+
+def poll_ms(parts: LaunchParts, chart: Chart) -> int:
+    """After how many milliseconds the loading page asks again: soon at first, since most charts are read at once."""
+    return _SOON_MS if parts.clock().timestamp() - chart.began < _AT_ONCE_S else POLL_MS
 
 
 def environment_words(site: Site) -> str:

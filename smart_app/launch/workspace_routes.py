@@ -16,7 +16,7 @@ from smart_app.launch.faces import html, page
 from smart_app.launch.fault import LaunchFault
 from smart_app.launch.parts import LaunchParts
 from smart_app.launch.vault import Opened, Vault
-from smart_app.launch.views import environment_words, page_view, query_rows
+from smart_app.launch.views import environment_words, page_view, poll_ms, query_rows, who_of
 from smart_app.page.identity import identity_of
 from smart_app.page.render import FEEDBACK_REASONS, render_page
 from smart_app.page.states import render_ended, render_loading, render_progress, render_read_fault
@@ -103,6 +103,8 @@ def _page_routes(entered: Callable[..., Callable[..., None]], parts: LaunchParts
                     csrf=token,
                     site=opened.site.name,
                     environment=environment_words(opened.site),
+                    who=who_of(opened, chart),
+                    poll_ms=poll_ms(parts, chart),
                 )
             )
         if chart.stopped:
@@ -117,7 +119,11 @@ def _page_routes(entered: Callable[..., Callable[..., None]], parts: LaunchParts
         chart = desk.chart(opened)
         response = html(
             render_progress(
-                base=f"/w/{opened.name}", queries=query_rows(chart), csrf=csrf_token(g.workspace_secret)
+                base=f"/w/{opened.name}",
+                queries=query_rows(chart),
+                who=who_of(opened, chart),
+                csrf=csrf_token(g.workspace_secret),
+                poll_ms=poll_ms(parts, chart),
             )
         )
         if chart.ready:

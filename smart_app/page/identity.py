@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mappings.evaluation import Evaluation
+from mappings.facts import PatientFacts
 from smart_app.page import words
 
 _UNKNOWN = "not known"
@@ -28,8 +29,11 @@ class Identity:
 
 def identity_of(evaluation: Evaluation) -> Identity:
     """The patient of an evaluation."""
-    patient = evaluation.facts.patient
-    age = evaluation.assessment.age_years
+    return identity_of_patient(evaluation.facts.patient, evaluation.assessment.age_years)
+
+
+def identity_of_patient(patient: PatientFacts, age: int | None = None) -> Identity:
+    """A patient whose own record was read; without an age only the day of birth is said."""
     born = _UNKNOWN
     if patient.birth_date is not None:
         born = words.date_words(patient.birth_date)

@@ -10,6 +10,9 @@ from smart_app.page import words
 from smart_app.page.identity import Identity
 from smart_app.page.render import render
 
+POLL_MS = 700
+"""How long the loading page waits between two looks at how far reading is."""
+
 
 class QueryState(StrEnum):
     """How far one query of the chart has come."""
@@ -101,12 +104,13 @@ def render_loading(
     site: str = "",
     environment: str = "",
     whatif: Sequence[str] = (),
+    poll_ms: int = POLL_MS,
 ) -> str:
     """The shell that paints at once: banner if known, one row per query; htmx polls, else the page reloads itself."""
     return render(
         "loading.html",
         root=_root(base),
-        **_progress(base, queries, csrf),
+        **_progress(base, queries, csrf, poll_ms),
         who=who,
         site=site,
         environment_label=environment,
@@ -115,15 +119,22 @@ def render_loading(
 
 
 def render_progress(
-    *, base: str, queries: Sequence[QueryRow], csrf: str = "", whatif: Sequence[str] = ()
+    *,
+    base: str,
+    queries: Sequence[QueryRow],
+    who: Identity | None = None,
+    csrf: str = "",
+    whatif: Sequence[str] = (),
+    poll_ms: int = POLL_MS,
 ) -> str:
     """The fragment that htmx swaps in while reading goes on; with nothing left to read answer `HX-Refresh: true`."""
-    return render("_progress.html", **_progress(base, queries, csrf), whatif_lines=tuple(whatif))
+    progress = _progress(base, queries, csrf, poll_ms)
+    return render("_progress.html", **progress, late_who=who, whatif_lines=tuple(whatif))
 
 
-def _progress(base: str, queries: Sequence[QueryRow], csrf: str) -> dict[str, object]:
+def _progress(base: str, queries: Sequence[QueryRow], csrf: str, poll_ms: int) -> dict[str, object]:
     done = sum(1 for row in queries if row.state is QueryState.DONE)
-    return {"base": base, "queries": tuple(queries), "done": done, "csrf": csrf}
+    return {"base": base, "queries": tuple(queries), "done": done, "csrf": csrf, "poll_ms": poll_ms}
 
 
 def _root(base: str) -> str:

@@ -226,7 +226,7 @@ def test_h15_a_scan_is_listed_and_its_title_is_no_result(monkeypatch: pytest.Mon
         forms = hit.resource.presentedForm
         return ([narrative.Passage("presentedForm", bytes(forms).decode())] if forms else []), []
 
-    monkeypatch.setattr("mappings.reading.reports.passages", by_title)
+    monkeypatch.setattr("mappings.reading.allowance.passages", by_title)
     assert state(relapsed(_pdf("Lymphoma cells CD19 negative"))) == "negative"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,6 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from smart_app.launch import browser as browser_rules
 
 Serve = Callable[..., Served]
-FIRST_PAINT_MS = 300
 pytestmark = needs_chromium
 
 
@@ -218,29 +216,17 @@ def test_the_page_clears_itself_when_idle(serve: Serve, context: BrowserContext)
         assert "ALPHAPERSON" not in page.content().upper()
 
 
-def test_from_click_to_first_useful_paint(serve: Serve, context: BrowserContext) -> None:
-    """Under 300 ms plus the EHR's own time, with an EHR that takes 50 ms a query: click to the painted shell.
-
-    The best of several runs, since the machine that tests is shared; the figure of all is printed.
-    """
-    with Peer(chart_of("pt1"), delay_s=0.05) as ehr:
+def test_the_shell_is_painted_before_the_chart_is_read(serve: Serve, context: BrowserContext) -> None:
+    """A slow EHR holds back the answer, not the first page (`BENCH=paint bench/run` has the figures)."""
+    with Peer(chart_of("pt1"), delay_s=0.8) as ehr:
         app = serve(site_of(ehr))
         ehr.register(app.url)
-        own = []
-        for _ in range(7):
-            page = context.new_page()
-            page.goto("about:blank")
-            launch, busy = ehr.launch_url("pt1"), ehr.busy_s
-            began = time.perf_counter()
-            page.goto(launch, wait_until="commit")
-            page.locator("h1").first.wait_for()
-            page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)))")
-            own.append((time.perf_counter() - began - (ehr.busy_s - busy)) * 1000)
-            page.close()
-        print(f"\nfirst useful paint: {[round(ms) for ms in sorted(own)]} ms of our own")
-        if min(own) >= FIRST_PAINT_MS and os.getloadavg()[0] > (os.cpu_count() or 1):
-            pytest.skip("other work is using this machine; the figures above are not ours")
-        assert min(own) < FIRST_PAINT_MS
+        page = context.new_page()
+        page.goto(ehr.launch_url("pt1"), wait_until="commit")
+        page.get_by_role("heading", name="Reading the chart").wait_for()
+        assert page.locator("#progress li").count() > 5
+        assert page.locator("#answer").count() == 0
+        page.locator("#answer").wait_for()
 
 
 def test_five_thousand_results_stay_usable(serve: Serve, context: BrowserContext) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import request
 from launching import Browser, Served, chart_of, site_of, wait_ready, workspace_of
 from peer import Peer
 
@@ -31,6 +33,46 @@ def stated(browser: Browser, workspace: str) -> list[dict[str, Any]]:
     """The statements that stand."""
     found: list[dict[str, Any]] = browser.get(f"{workspace}/evaluation.json").json()["stated_by_user"]
     return found
+
+
+def held_back(ehr: Peer, path: str) -> threading.Event:
+    """Lets the EHR keep the answers below a path until the event is set."""
+    event = threading.Event()
+
+    @ehr.app.before_request
+    def wait() -> None:
+        if request.path.startswith(path):
+            event.wait(20)
+
+    return event
+
+
+@pytest.mark.parametrize(
+    ("switches", "shown"), [({}, True), ({"banner": False}, False), ({"swap_patient": "pt2"}, False)]
+)
+def test_h01_the_banner_stands_while_the_chart_is_read(
+    serve: Serve, switches: dict[str, Any], shown: bool
+) -> None:
+    """H-01: who it is stands there as soon as their own record came; nobody else, and not where the EHR says it."""
+    with Peer(chart_of("pt1"), **switches) as ehr:
+        free = held_back(ehr, "/fhir/Observation")
+        app, browser = serve(site_of(ehr)), Browser()
+        ehr.register(app.url)
+        workspace = workspace_of(browser.get(ehr.launch_url("pt1")))
+        for _ in range(400):
+            progress = browser.get(f"{workspace}/progress")
+            if any(line.startswith("GET /fhir/Patient") for line in ehr.seen) and (
+                progress.text.count("q-done") + progress.text.count("q-fail") >= 5
+            ):
+                break
+            threading.Event().wait(0.02)
+        page = browser.get(workspace)
+        assert "HX-Refresh" not in progress.headers
+        assert "Reading the chart" in page.text
+        assert [("ALPHAPERSON" in said) for said in (progress.text, page.text)] == [shown, shown]
+        assert "BETAPERSON" not in progress.text + page.text
+        free.set()
+        wait_ready(browser, workspace)
 
 
 def test_h44_feedback_on_the_page_is_no_override_of_the_card(serve: Serve) -> None:
