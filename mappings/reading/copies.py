@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from mappings.facts import Remark, SourceRef
 from mappings.reading import wire
 from mappings.reading.chart import Chart, Hit
@@ -29,7 +33,7 @@ def drop_repeats(chart: Chart) -> None:
             best[hit.reference] = max(old, hit, key=lambda one: _version(one.resource))
         elif hit.status in _WITHDRAWN or old.status in _WITHDRAWN:
             best[hit.reference] = hit if hit.status in _WITHDRAWN else old
-        elif hit.resource != old.resource:
+        elif not same_content(hit.resource, old.resource):
             torn.add(hit.reference)
     for reference in sorted(torn):
         reason = "is given twice with different content and no order of versions"
@@ -39,6 +43,21 @@ def drop_repeats(chart: Chart) -> None:
         if reference.startswith(("Observation/", "DiagnosticReport/")):
             del best[reference]
     chart.hits = sorted(best.values(), key=lambda hit: hit.reference) + sorted(loose, key=_loose_order)
+
+
+def same_content(one: Resource, other: Resource) -> bool:
+    """Whether two copies say the same, whatever order their members stand in and however they are spaced."""
+    return one == other or _plain(one) == _plain(other)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, msgspec.Raw):
+        return msgspec.json.decode(value) if bytes(value).strip() else None
+    return value
 
 
 def _loose_order(hit: Hit) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from mappings.facts import SeenType
 from mappings.reading import wire
 from mappings.reading.chart import Chart
 from mappings.reading.decode import Decoded
+from mappings.reading.fhir_types import FHIR_TYPES
 from mappings.reading.wire import Resource
 
 # What a key of plain meaning holds (rules 11.5, contract "Prefetch keys").
@@ -166,7 +167,7 @@ def _cut_short(bundle: Resource, entries: list[wire.Entry]) -> str:
     reasons: set[str] = set()
     for entry in entries:
         resource = entry.resource
-        if resource is None or resource.resourceType in (None, "", "Unreadable"):
+        if resource is None or resource.resourceType not in FHIR_TYPES:
             reasons.add("an entry could not be read")
         elif resource.resourceType == "OperationOutcome":
             reasons.add(_withheld(resource))
