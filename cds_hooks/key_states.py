@@ -49,7 +49,8 @@ def states_of(decoded: Decoded, needs: Sequence[Need], patient_id: str) -> dict[
     """The state of each key of the needs."""
     own = _own_references(decoded, patient_id)
     rows = {
-        key: tuple(key_states(key, value)) if value is not None else () for key, value in decoded.keys.items()
+        key: tuple(key_states(key, value, patient_id)) if value is not None else ()
+        for key, value in decoded.keys.items()
     }
     states = {}
     for need in needs:

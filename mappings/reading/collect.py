@@ -16,6 +16,8 @@ from mappings.reading import wire
 from mappings.reading.chart import Chart, Hit, Index, make_hit, resolve
 from mappings.reading.copies import drop_repeats
 from mappings.reading.decode import Decoded
+from mappings.reading.nameless import NAMED as _NAMED
+from mappings.reading.nameless import nameless, nameless_remark
 from mappings.reading.owner import (
     Owners,
     Placed,
@@ -133,6 +135,8 @@ def _pick(
             set_stranger_aside(chart, resource)
             continue
         concepts = concepts_of(resource.code or resource.medicationCodeableConcept or resource.vaccineCode)
+        if not concepts and kind in _NAMED and nameless(resource):
+            chart.remarks.append(nameless_remark(resource))
         if not concepts and kind not in _ALWAYS and not _worth_reading(resource, kind, recogniser, triggers):
             continue
         if kind == "Observation" and len(concepts) == 1 and is_mine:

@@ -8,7 +8,7 @@ from mappings.dates import ClinicalDate
 from mappings.facts import AntigenState, DiseaseEvent, Facts, PatientFacts, Remark, Sighting, SourceRef
 from mappings.loading import Knowledge
 from mappings.reading import when, wire
-from mappings.reading.allowance import texts_of_chart
+from mappings.reading.allowance import Allowance
 from mappings.reading.antigens import AntigenReading, Reader, cells_event
 from mappings.reading.car_t import ordered, read_car_t
 from mappings.reading.chart import Chart
@@ -74,7 +74,8 @@ class ChartReader:
         diseases = read_diseases(chart, self.knowledge, self.recogniser, self.vocabulary)
         cars = read_car_t(chart, self.knowledge.policy.merge_days, self.recogniser, self.vocabulary)
         has_all = any(d.group == "b-all" or d.disease.startswith("all-") for d in diseases.diagnoses)
-        antigens, reports, events = self._results(chart, has_all)
+        infused = min((i.first for i in cars.infusions if i.first), key=lambda d: d.first, default=None)
+        antigens, reports, events = self._results(chart, has_all, infused)
         therapies, therapy_remarks = read_therapies(chart.hits, as_of, self.knowledge, self.vocabulary)
         patient = read_patient(chart)
         facts = Facts(
@@ -102,7 +103,7 @@ class ChartReader:
         return _without_future(facts, as_of)
 
     def _results(
-        self, chart: Chart, has_all: bool
+        self, chart: Chart, has_all: bool, infused: ClinicalDate | None
     ) -> tuple[AntigenReading, ReportsReading, list[DiseaseEvent]]:
         surroundings = Surroundings(chart, self.vocabulary)
         coded = Reader(self.knowledge, self.recogniser, self.vocabulary, surroundings, self.texts)
@@ -124,8 +125,12 @@ class ChartReader:
             for hit in chart.of_type("Observation", "DiagnosticReport", "DocumentReference")
             if hit.reference not in counted
         ]
-        for hit, passages in texts_of_chart(told, chart, self.knowledge.lexicon, reports.remarks):
+        allowance = Allowance(chart, surroundings, self.knowledge.lexicon, reports.remarks)
+        for hit, passages in allowance.texts(told, infused):
             texts.read(hit, passages, known, reports)
+        window = self.knowledge.policy.window_days
+        antigens.results = allowance.without_doubted(antigens.results, window)
+        reports.results = allowance.without_doubted(reports.results, window)
         note_unnamed(chart, surroundings, antigens)
         return antigens, reports, doubt_unknown_status(chart, antigens, reports, events)
 

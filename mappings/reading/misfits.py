@@ -21,7 +21,11 @@ DECIDING = frozenset(
     | {"clinicalStatus", "verificationStatus", "conclusion", "conclusionCode", "presentedForm"}
 )
 """Members that say what a resource is, whose it is, and whether it holds."""
-_NAMED_BY = {"Medication": ("MedicationAdministration", "MedicationStatement", "MedicationRequest")}
+_HOLDING = (MISFIT, "long-text", "nameless")
+_NAMED_BY = {
+    "Medication": ("MedicationAdministration", "MedicationStatement", "MedicationRequest"),
+    "DocumentReference": ("DiagnosticReport",),
+}
 _REASON = "an entry could not be read in full"
 
 
@@ -85,7 +89,7 @@ def hold_back(chart: Chart, remarks: Iterable[Remark]) -> tuple[SeenType, ...]:
     by the rest of its code decides none of them and holds nothing back (H-43).
     """
     rows = tuple(chart.seen[kind] for kind in sorted(chart.seen))
-    misfits = [r.source for r in (*chart.remarks, *remarks) if r.code == MISFIT and r.source is not None]
+    misfits = [r.source for r in (*chart.remarks, *remarks) if r.code in _HOLDING and r.source is not None]
     deciding = [source for source in misfits if source.element]
     if not deciding:
         return rows

@@ -15,6 +15,9 @@ from mappings.reading.misfits import fits, misfit_remark
 MAX_TEXT = 256 * 1024
 LONG = "is longer than what is read: only its beginning was read, so no result of it counts"
 
+LONG_TEXT = "long-text"
+"""Code of the remark that only the beginning of a text was read: its type counts as read in part (rules 11.5)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -66,7 +69,7 @@ def _passage(hit: Hit, element: str, text: str, remarks: list[Remark]) -> Passag
     whole = plain(text[: MAX_TEXT + 1])
     cut = len(text) > MAX_TEXT
     if cut:
-        remarks.append(unread(hit, element, LONG))
+        remarks.append(unread(hit, element, LONG, code=LONG_TEXT))
     return Passage(element, whole[:MAX_TEXT], cut)
 
 
@@ -91,10 +94,10 @@ def _attachments(hit: Hit, found: list[Passage], remarks: list[Remark]) -> None:
         reason = LONG if read.readable and read.cut else read.reason
         if reason:
             title = (form.title or form.contentType or "attachment").strip()
-            remarks.append(unread(hit, element, reason, title))
+            code = LONG_TEXT if read.readable else "attachment"
+            remarks.append(unread(hit, element, reason, title, code=code))
 
 
-def unread(hit: Hit, element: str, reason: str, title: str = "") -> Remark:
+def unread(hit: Hit, element: str, reason: str, title: str = "", *, code: str) -> Remark:
     """The remark that a text of this resource was not read, or not in full."""
-    code = "attachment" if title else "long-text"
     return Remark("unread", reason, SourceRef(hit.reference, element, title), about="report", code=code)

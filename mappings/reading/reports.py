@@ -28,13 +28,14 @@ from mappings.reading.chart import Hit
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else, not_this_tumour
 from mappings.reading.course_events import WORSE, course_event
 from mappings.reading.named_disease import TAKEN_BACK, DiseaseNames, reported_diagnosis
-from mappings.reading.narrative import LONG, Passage, unread
+from mappings.reading.narrative import LONG, LONG_TEXT, Passage, unread
 from mappings.reading.notes import as_collected, is_note, specimen_of, states_the_indication
 from mappings.reading.report import AntigenFinding, ReportReading
 from mappings.reading.texts import Texts
 from mappings.reading.vocabulary import Vocabulary
 
 _BETTER = frozenset({EventKind.RESPONSE, EventKind.REMISSION, EventKind.PARTIAL_RESPONSE, EventKind.STABLE})
+_CLEAR = frozenset({EventKind.NO_MALIGNANCY, EventKind.MRD_NEGATIVE})
 _OTHER_LINEAGE = ("myeloid", "mixed")
 _T_CELL = re.compile(r"\bT[\s-]cell", re.IGNORECASE)
 _RELAPSES = ("relapse", "new-episode", "progression", "refractory")
@@ -51,7 +52,8 @@ def _keep_the_worst(hit: Hit, into: ReportsReading, *, in_part: bool) -> None:
     """A report that tells of active disease anywhere, or was not read in full, is no response (11.9)."""
     own = [e for e in into.events if e.source.reference == hit.reference]
     if in_part or any(e.kind in WORSE for e in own):
-        into.events = [e for e in into.events if e.source.reference != hit.reference or e.kind not in _BETTER]
+        dropped = _BETTER | _CLEAR if in_part else _BETTER
+        into.events = [e for e in into.events if e.source.reference != hit.reference or e.kind not in dropped]
 
 
 _Row = tuple[AntigenFinding, Passage, ReportReading]
@@ -106,19 +108,27 @@ class TextReader:
         if self._another_malignancy(hit, found, concept, context, into):
             return
         findings: dict[Antigen, list[_Row]] = {}
-        in_part = False
+        in_part = self._read_in_part(hit, found, context, into)
         for passage in found:
             reading = self.texts.report(passage.text, context.specimen.value, context.method.value)
             for antigen, finding in reading.findings.items():
                 if finding is not None and (hit.reference, antigen) not in known:
                     findings.setdefault(antigen, []).append((finding, passage, reading))
             self._disease(hit, passage, reading, context, concept, into)
-            if reading.cut and not passage.cut:
-                into.remarks.append(unread(hit, passage.element, LONG))
-            in_part = in_part or passage.cut or reading.cut
         for antigen, rows in findings.items():
             self._result(hit, antigen, _doubted(rows) if in_part else rows, context, into)
         _keep_the_worst(hit, into, in_part=in_part)
+
+    def _read_in_part(self, hit: Hit, found: list[Passage], context: Context, into: ReportsReading) -> bool:
+        """Whether a text holds more than is read of it: no antigen state and no good news of it counts then."""
+        in_part = False
+        for passage in found:
+            reading = self.texts.report(passage.text, context.specimen.value, context.method.value)
+            beyond = reading.cut or self.texts.course(passage.text).cut
+            if beyond and not passage.cut:
+                into.remarks.append(unread(hit, passage.element, LONG, code=LONG_TEXT))
+            in_part = in_part or beyond or passage.cut
+        return in_part
 
     def _refusal(self, hit: Hit, context: Context) -> tuple[str, str]:
         """Why nothing in a text counts, and the code of the remark; empty where it may."""

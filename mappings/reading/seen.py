@@ -6,6 +6,7 @@ Sources: rules 11.5; CDS Hooks 2.0.1 prefetch states; hazards H-08, H-09.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import parse_qsl
 
 from mappings.facts import SeenType
 from mappings.reading import wire
@@ -53,7 +54,7 @@ class _Issue(wire.Struct, gc=False):
 
 def what_was_seen(decoded: Decoded, chart: Chart) -> dict[str, SeenType]:
     states: dict[str, list[tuple[str, str]]] = {}
-    for kind, state, reason in _all_states(decoded):
+    for kind, state, reason in _all_states(decoded, chart.patient_id):
         states.setdefault(kind, []).append((state, reason))
     states["Patient"] = [("complete", "")] if chart.patient is not None else [_no_patient(decoded)]
     seen = {}
@@ -71,11 +72,11 @@ def what_was_seen(decoded: Decoded, chart: Chart) -> dict[str, SeenType]:
     return seen
 
 
-def _all_states(decoded: Decoded) -> Iterator[tuple[str, str, str]]:
+def _all_states(decoded: Decoded, patient_id: str) -> Iterator[tuple[str, str, str]]:
     """What all keys say; where a key was read from a server, how that ended goes before what its content looks like."""
     for key, value in decoded.keys.items():
         note = decoded.fetched.get(key)
-        rows = key_states(key, value)
+        rows = key_states(key, value, patient_id)
         if note is None:
             yield from rows
             continue
@@ -95,7 +96,7 @@ def _no_patient(decoded: Decoded) -> tuple[str, str]:
     return "not-seen", next((reason for reason in reasons if reason), "not given")
 
 
-def key_states(key: str, value: Resource | None) -> Iterator[tuple[str, str, str]]:
+def key_states(key: str, value: Resource | None, patient_id: str = "") -> Iterator[tuple[str, str, str]]:
     """What one key says of the types it holds: rows of (type, state, reason)."""
     types = KEY_TYPES.get(key, ())
     if value is None:
@@ -120,8 +121,8 @@ def key_states(key: str, value: Resource | None) -> Iterator[tuple[str, str, str
     }
     for entry in entries if "Bundle" in held else ():
         if entry.resource is not None and entry.resource.resourceType == "Bundle":
-            yield from key_states(key, entry.resource)
-    reason = _cut_short(value, entries)
+            yield from key_states(key, entry.resource, patient_id)
+    reason = _cut_short(value, entries) or _another_question(value, types, patient_id)
     state = "incomplete" if reason else "complete"
     for kind in dict.fromkeys((*types, *held, *_self_types(value))):
         by_key = kind in types and (not held or any(other in held for other in types))
@@ -131,6 +132,21 @@ def key_states(key: str, value: Resource | None) -> Iterator[tuple[str, str, str
 
 def _is_match(entry: wire.Entry) -> bool:
     return entry.search is None or entry.search.mode in (None, "match")
+
+
+def _another_question(bundle: Resource, types: tuple[str, ...], patient_id: str) -> str:
+    """Why a searchset answers another question than its key asks, by the search the server says it ran; or empty."""
+    for link in wire.peek_links(bundle.link)[0]:
+        if link.relation != "self" or not link.url:
+            continue
+        path, _, search = link.url.partition("?")
+        kind = path.rstrip("/").rsplit("/", 1)[-1]
+        if types and kind in FHIR_TYPES and kind not in types:
+            return "the EHR says that it looked for another type"
+        asked = [value for name, value in parse_qsl(search) if name in ("patient", "subject")]
+        if patient_id and any(one.rsplit("/", 1)[-1] != patient_id for one in asked):
+            return "the EHR says that it looked for another patient"
+    return ""
 
 
 def _self_types(bundle: Resource) -> list[str]:

@@ -130,7 +130,8 @@ def test_the_key_medications_stands_for_both_kinds(kind: str) -> None:
 
 def test_a_self_link_with_a_base_path_names_its_type() -> None:
     linked = bundle(
-        [], link=[{"relation": "self", "url": "https://h/api/FHIR/R4/Observation?patient=x&_count=5"}]
+        [],
+        link=[{"relation": "self", "url": f"https://h/api/FHIR/R4/Observation?patient={PATIENT}&_count=5"}],
     )
     assert seen("Observation", observations=..., q1=linked) == "complete"
 
@@ -303,6 +304,25 @@ def test_medications_with_entries_of_one_kind_stand_for_both() -> None:
         "id": "m",
         "status": "completed",
         "subject": {"reference": f"Patient/{PATIENT}"},
+        "medicationCodeableConcept": {"text": "Ondansetron"},
     }
     keys = {"medicationAdministrations": ..., "medicationRequests": ..., "medications": bundle([given])}
     assert seen("MedicationAdministration", **keys) == seen("MedicationRequest", **keys) == "complete"
+
+
+@pytest.mark.parametrize(
+    ("search", "answer"),
+    [
+        (f"Procedure?patient={PATIENT}", "no-cd19-car-t"),
+        (f"Procedure?patient=Patient/{PATIENT}&_count=100", "no-cd19-car-t"),
+        (f"Procedure?subject=https://ehr.example.org/r4/Patient/{PATIENT}", "no-cd19-car-t"),
+        ("Procedure?patient=other", "insufficient-data"),
+        ("Procedure?subject=Patient/other", "insufficient-data"),
+        (f"Encounter?patient={PATIENT}", "insufficient-data"),
+    ],
+)
+def test_h01_an_empty_answer_to_another_question_is_no_no(search: str, answer: str) -> None:
+    """The search a server says it ran goes before the name of the key."""
+    own = {"relation": "self", "url": f"https://fhir.example.org/r4/{search}"}
+    empty = {"resourceType": "Bundle", "type": "searchset", "total": 0, "link": [own]}
+    assert category(judge(condition(clinical="active"), procedures=empty)) == answer
