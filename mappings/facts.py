@@ -129,7 +129,7 @@ class Diagnosis:
 
     `scope` is `in` (rules apply), `outside` (named, no options), `excluded` (myeloma, T lineage, other) or
     `unspecified` (lineage or entity not stated). `status` is the clinicalStatus as charted; with `after_car_t` the
-    words themselves put the relapse after CAR T.
+    words themselves put the relapse after CAR T. `seen_on` is the day of the specimen in which a report shows it.
     """
 
     disease: str
@@ -149,6 +149,7 @@ class Diagnosis:
     group: str = ""
     pmbcl: bool = False
     after_car_t: bool = False
+    seen_on: ClinicalDate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
+from mappings.dates import before
 from mappings.facts import CarTInfusion, Diagnosis, EventKind, Facts
 
 RULE_GROUPS = frozenset({"lbcl", "fl", "mcl", "b-all"})
@@ -31,18 +33,43 @@ def choose_disease(facts: Facts, anchor: CarTInfusion | None) -> DiseaseChoice:
         candidates = [d for d in facts.diagnoses if not d.history and d.group != "myeloid"]
     if not candidates:
         return DiseaseChoice(None, "", "", False)
-    best = min(candidates, key=_rank)
-    groups = {d.group for d in candidates if d.scope == "in"}
-    if best.group == "fl" and "lbcl" in groups and best.status != "relapse":
-        best = min((d for d in candidates if d.group == "lbcl"), key=_rank)
+    best, note = min(candidates, key=_rank), ""
+    if best.group == "fl":
+        best, note = _transformed(best, [d for d in candidates if d.scope == "in"], anchor)
     specified = _same_disease_named_better(best, candidates)
     pmbcl = specified.pmbcl
     if specified.group in RULE_GROUPS:
-        return DiseaseChoice(specified, specified.group, "in", pmbcl)
+        return DiseaseChoice(specified, specified.group, "in", pmbcl, note)
     if specified.group == "unspecified" and specified.disease.startswith("all") and anchor is not None:
         note = "B lineage is inferred: the code does not state it, and CD19 CAR T was given"
         return DiseaseChoice(specified, "b-all", "in", False, note)
     return DiseaseChoice(specified, specified.group, specified.scope, pmbcl)
+
+
+def _transformed(
+    best: Diagnosis, candidates: list[Diagnosis], anchor: CarTInfusion | None
+) -> tuple[Diagnosis, str]:
+    """Follicular lymphoma is checked for transformation: tissue after CAR T decides, else an entry that names it (6)."""
+    large = [d for d in candidates if d.group == "lbcl"]
+    shown = [d for d in candidates if d.group in ("lbcl", "fl") and _after(d, anchor)]
+    if shown:
+        newest = max(shown, key=lambda d: (d.seen_on.last if d.seen_on else date.min, d.group == "lbcl"))
+        if newest.group == "lbcl" and newest.seen_on is not None:
+            return newest, (
+                f"tissue of {newest.seen_on.display()} shows {newest.label}; {best.label} stands on the problem list"
+            )
+        return best, ""
+    named = [d for d in large if d.transformed and d.status != "remission"]
+    if named or (large and best.status != "relapse"):
+        return min(named or large, key=_rank), ""
+    return best, ""
+
+
+def _after(diagnosis: Diagnosis, anchor: CarTInfusion | None) -> bool:
+    """Whether a specimen taken surely after CAR T shows the diagnosis."""
+    if diagnosis.seen_on is None or anchor is None or anchor.last is None:
+        return False
+    return before(anchor.last, diagnosis.seen_on) is True
 
 
 def _rank(diagnosis: Diagnosis) -> tuple[int, int, int, int, str]:

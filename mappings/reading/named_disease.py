@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mappings.dates import ClinicalDate
 from mappings.facts import Diagnosis, SourceRef
 from mappings.loading import Concept
 from mappings.reading.disease import most_telling
@@ -103,8 +104,10 @@ class DiseaseNames:
         )
 
 
-def reported_diagnosis(concept: Concept, source: SourceRef) -> Diagnosis:
-    """The malignancy a report names, for charts whose problem list does not (rules 11.8)."""
+def reported_diagnosis(concept: Concept, source: SourceRef, seen_on: ClinicalDate | None) -> Diagnosis:
+    """The malignancy that a report shows in a specimen of this day: for charts whose problem list does not name it
+    (rules 11.8), or not as the tissue shows it (rules 6).
+    """
     attributes = concept.attributes
     return Diagnosis(
         disease=str(attributes.get("disease") or concept.id),
@@ -118,4 +121,5 @@ def reported_diagnosis(concept: Concept, source: SourceRef) -> Diagnosis:
         transformed=bool(attributes.get("transformed")),
         group=str(attributes.get("group") or ""),
         pmbcl=bool(attributes.get("pmbcl")),
+        seen_on=seen_on,
     )

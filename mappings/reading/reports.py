@@ -227,7 +227,7 @@ class TextReader:
             self._cells(hit, passage, reading, context, specimen, into)
             if concept is not None and reading.malignancy == "present":
                 source = SourceRef(hit.reference, passage.element)
-                into.diagnoses.append(reported_diagnosis(concept, source))
+                into.diagnoses.append(reported_diagnosis(concept, source, context.date))
         switched = "; ".join(reading.lineage_words) if self._of_other_lineage(reading) else ""
         switched = switched or self.names.switch(passage.text)
         if switched and not context.imaging:

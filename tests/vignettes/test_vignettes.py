@@ -128,7 +128,9 @@ def rekeyed(given: dict[str, Any]) -> dict[str, Any] | None:
     if "patient" not in given or not seen <= set(given):
         return None
     made = {"patient": given["patient"]}
-    made.update({key: bundle(by_type[kind], kind) for key, kind in TYPES.items()})
+    for key, kind in TYPES.items():
+        search = f"https://fhir.example.org/r4/{kind}?patient={given['patient']['id']}"
+        made[key] = bundle(by_type[kind], kind, link=[{"relation": "self", "url": search}])
     if others:
         made["others"] = bundle(others)
     for key in made.keys() - {"patient"}:
