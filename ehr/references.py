@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ehr.address import AddressFault, parse_address, within
 from ehr.queries import Fetched, Query
@@ -18,7 +19,7 @@ from mappings.reading.chart import reference_key
 from mappings.reading.decode import Decoded
 from mappings.reading.orders import medications_pointed_to
 from mappings.reading.recognise import label_of
-from mappings.reading.wire import Concept, Raw, Reference, Resource, peek
+from mappings.reading.wire import Concept, Raw, Reference, Resource, Struct, peek
 
 MOST_REFERENCES = 10
 _KEY = re.compile(r"(Medication|Specimen)/(?!\.+$)[A-Za-z0-9.-]{1,128}")
@@ -26,17 +27,23 @@ _MARKERS = re.compile("|".join(antigen.value for antigen in Antigen), re.IGNOREC
 _DRUGS = ("MedicationAdministration", "MedicationRequest")
 
 
-def missing_references(decoded: Decoded, site: Site) -> tuple[Query, ...]:
+def missing_references(decoded: Decoded, site: Site, patient: str = "") -> tuple[Query, ...]:
     """Reads of what is pointed to and not given; never more than ten.
 
     Drugs of draft orders come first, even where a display names them, since a check may rest on their code alone; then
-    drugs that were administered.
+    drugs that were administered. Records of another patient are not followed (H-01, T-11).
     """
+    asked = peek(decoded.request.context, _Context) if decoded.request is not None else None
+    if asked is not None and isinstance(asked.patientId, str):
+        patient = patient or asked.patientId
     held: set[str] = set()
     pointing: dict[str, list[Resource]] = {kind: [] for kind in (*_DRUGS, "Observation")}
     markers: dict[str | None, bool] = {None: False}
     for resource in _resources(decoded):
         kind = resource.resourceType or ""
+        owner = resource.subject or resource.patient
+        if owner is not None and of_another_patient(owner.reference, patient):
+            continue
         if kind == "Observation":
             if resource.specimen and _is_marker(resource.code, markers):
                 pointing[kind].append(resource)
@@ -76,6 +83,16 @@ def _wanted(resource: Resource, site: Site) -> str:
         named = bool(label_of(resource.medicationCodeableConcept))
         return "" if named else _own_key(resource.medicationReference, "Medication", site)
     return _own_key(resource.specimen, "Specimen", site)
+
+
+def of_another_patient(subject: str | None, patient: str) -> bool:
+    """Whether a subject names a patient, and not the one asked for; an unnamed or unusual subject is not judged here."""
+    key = reference_key(subject)
+    return bool(patient) and key.startswith("Patient/") and key != f"Patient/{patient}"
+
+
+class _Context(Struct):
+    patientId: Any = None  # noqa: N815
 
 
 def _own_key(raw: Raw, kind: str, site: Site) -> str:

@@ -119,13 +119,15 @@ def assess(facts: Facts, knowledge: Knowledge, as_of: ClinicalDate) -> Assessmen
     window = Window(policy.window_days, policy.max_age_days(disease.group))
     cns = questions.after_anchor(facts.cns, course)
     isolated = questions.isolated_cns_relapse(cns, course)
-    views, antigen_remarks = _antigens(facts, course, window, isolated)
+    given = questions.has_cd19_car_t(facts, course)
+    unplaced = course.anchor is None and given.outcome is Outcome.UNKNOWN
+    views, antigen_remarks = _antigens(facts, course, window, isolated, unplaced=unplaced)
     course = _date_by_specimen(course, views)
     cd19 = next(view for view in views if view.antigen is Antigen.CD19)
     trail = [
         questions.is_deceased(facts, as_of),
         questions.has_lymphoid_malignancy(facts, course),
-        questions.has_cd19_car_t(facts, course),
+        given,
         questions.has_relapse(facts, course),
         questions.has_lineage_switch(facts, course),
         questions.cd19_state(cd19.state, cd19.because, tuple(r.source for r in cd19.results)),
@@ -157,11 +159,11 @@ def assess(facts: Facts, knowledge: Knowledge, as_of: ClinicalDate) -> Assessmen
 
 
 def _antigens(
-    facts: Facts, course: Course, window: Window, isolated_cns: bool
+    facts: Facts, course: Course, window: Window, isolated_cns: bool, *, unplaced: bool
 ) -> tuple[tuple[AntigenView, ...], list[Remark]]:
     views, remarks = [], []
     for antigen in Antigen:
-        view, notes = view_antigen(antigen, facts, course, window, isolated_cns)
+        view, notes = view_antigen(antigen, facts, course, window, isolated_cns, unplaced=unplaced)
         mark = marks_on(antigen, view, facts.therapies)
         if mark:
             view = replace(view, because=f"{view.because} ({mark})")

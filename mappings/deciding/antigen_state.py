@@ -51,6 +51,9 @@ _NO_SITE = frozenset(
 )
 
 
+_UNPLACED = "cannot be put before or after the infusion: whether and when CAR T was given is not known"
+
+
 @dataclass(slots=True)
 class _Weighed:
     """Results of one antigen as they pass each question."""
@@ -63,9 +66,18 @@ class _Weighed:
 
 
 def view_antigen(
-    antigen: Antigen, facts: Facts, course: Course, window: Window, only_cns: bool
+    antigen: Antigen,
+    facts: Facts,
+    course: Course,
+    window: Window,
+    only_cns: bool,
+    *,
+    unplaced: bool = False,
 ) -> tuple[AntigenView, list[Remark]]:
-    """The state of one antigen on this relapse, with what was set aside and why."""
+    """The state of one antigen on this relapse, with what was set aside and why.
+
+    `unplaced`: whether and when CAR T was given is not known, so that no result can be put after it (CD-1, 11.11).
+    """
     weighed = _Weighed()
     results = _newest_versions([r for r in facts.antigens if r.antigen is antigen], weighed)
     clear = ClearSpecimens(facts)
@@ -74,8 +86,19 @@ def view_antigen(
             reason = "is of a specimen in which no malignancy was found: it tells of normal cells"
             weighed.remarks.append(_aside(result, reason, "clear-specimen"))
             continue
+        if unplaced and not _after_every_car_t(result, course):
+            weighed.remarks.append(_aside(result, _UNPLACED, "order-unknown"))
+            continue
         _weigh(result, antigen, facts, course, window, only_cns, weighed)
     return _conclude(antigen, weighed, window), weighed.remarks
+
+
+def _after_every_car_t(result: AntigenResult, course: Course) -> bool:
+    """Whether a result is surely later than every CAR T on record of which the target is not known."""
+    ends = [infusion.last for infusion in course.unknown_target]
+    if not ends or result.collected is None or result.collected_is_bound:
+        return False
+    return all(end is not None and before(end, result.collected) is True for end in ends)
 
 
 def _order(result: AntigenResult) -> tuple[str, str, str]:

@@ -50,7 +50,9 @@ def missing_items(
                 "tissue",
             )
         )
-    for view in assessment.antigens:
+    relapse = answers["relapse-after-car-t"]
+    told = relapse.outcome is Outcome.HOLDS or relapse.rule == "11.11"
+    for view in assessment.antigens if told else ():
         if view.state is AntigenState.UNKNOWN and _asked(view.antigen, assessment):
             remedy = (
                 "a stain or flow panel on tissue of this relapse, collected after the last therapy against it"

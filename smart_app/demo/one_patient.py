@@ -37,7 +37,7 @@ def read_patient(server: OpenServer, patient: str, seconds: float) -> ReadPatien
     """The chart of a patient by the same queries and rules as a hook call; each of two rounds may take that long."""
     fetched = dict(server.fetch(queries(patient), seconds))
     decoded = charts_from(fetched, fhir_base=server.base.text)
-    pointed = server.fetch(missing_references(decoded, server.site), seconds)
+    pointed = server.fetch(missing_references(decoded, server.site, patient), seconds)
     add_references(decoded, pointed)
     return ReadPatient(patient, decoded, (*fetched.values(), *pointed.values()))
 

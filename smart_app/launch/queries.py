@@ -13,7 +13,7 @@ import msgspec
 
 from cds_hooks.needs import NEEDS, queries, words_of
 from ehr.queries import Fetched, Query, ReadState
-from ehr.references import key_at_site
+from ehr.references import key_at_site, of_another_patient
 from ehr.site import Site
 from smart_app.launch.scopes import Grant, Scopes
 
@@ -57,13 +57,19 @@ def narrowed(fetched: Mapping[str, Fetched], scopes: Scopes) -> dict[str, Fetche
     }
 
 
-def referred_queries(fetched: Mapping[str, Fetched], site: Site) -> tuple[Query, ...]:
-    """The second round: Medication and Specimen records of this site that the first round points at and did not bring."""
+def referred_queries(fetched: Mapping[str, Fetched], site: Site, patient: str) -> tuple[Query, ...]:
+    """The second round: Medication and Specimen records of this site that the first round points at and did not bring.
+
+    What another patient's record points at is not asked for (H-01, T-11).
+    """
     pointed: dict[str, str] = {}
     brought: set[str] = set()
     for one in fetched.values():
         for _, head in resources_of(one):
             brought.add(f"{head.resourceType}/{head.id}")
+            owner = head.subject.get("reference") if isinstance(head.subject, dict) else None
+            if isinstance(owner, str) and of_another_patient(owner, patient):
+                continue
             for kind, value in (("Medication", head.medicationReference), ("Specimen", head.specimen)):
                 for item in value if isinstance(value, list) else (value,):
                     reference = item.get("reference") if isinstance(item, dict) else None
@@ -91,6 +97,7 @@ class Head(msgspec.Struct):
     id: Any = None
     medicationReference: Any = None  # noqa: N815
     specimen: Any = None
+    subject: Any = None
 
 
 class _Entry(msgspec.Struct):

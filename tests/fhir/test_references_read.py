@@ -161,3 +161,13 @@ def test_a_record_read_by_reference_says_nothing_of_its_type(
     _, made = run(server, site, link, condition(), given_as("Medication/axi"))
     (row,) = (row for row in made.facts.seen if row.type == "Medication")
     assert (row.state, row.reason) == ("not-seen", "the EHR gave no right to read it")
+
+
+def test_h01_what_another_patients_record_points_at_is_not_read(
+    server: LyingServer, site: Site, link: FhirLink
+) -> None:
+    """T-11: a lying server must not lead us from a stranger's record to what belongs to the stranger."""
+    theirs = {**given_as("Medication/axi"), "subject": {"reference": "Patient/somebody-else"}}
+    report, made = run(server, site, link, condition(), theirs, stain("Negative"))
+    assert (report.references, server.calls) == (0, [])
+    assert category(made) != "cd19-negative"

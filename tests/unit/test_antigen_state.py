@@ -15,6 +15,7 @@ from builders import (
     judge,
     observation,
     order,
+    outcome,
     percent,
     pet,
     procedure,
@@ -390,3 +391,24 @@ def test_a_replaced_version_is_named_and_a_kept_one_is_not() -> None:
         row.source.reference for row in made.assessment.set_aside if row.source and row.code == "replaced"
     ]
     assert replaced == ["Observation/a"]
+
+
+NOT_READ = outcome("suppressed")
+
+
+@pytest.mark.parametrize("unread", ["procedures", "medicationAdministrations"])
+def test_no_result_stands_while_it_is_open_when_car_t_was_given(unread: str) -> None:
+    """CD-1, 11.11: with the infusion unread a result may be from before it; it is asked for and not stated."""
+    made = judge(condition(), stain("Positive"), **{unread: NOT_READ})
+    assert category(made) == "insufficient-data"
+    assert state(made) == "unknown"
+    assert "order-unknown" in codes_of(made, "set-aside")
+    assert "CD19" in {row.code for row in made.assessment.missing}
+    assert state(judge(condition(), stain("Positive"))) == "positive"
+
+
+def test_a_result_after_every_car_t_of_unknown_target_stands() -> None:
+    some = procedure("CAR-T infusion")
+    assert state(judge(condition(), some, stain("Negative"))) == "negative"
+    assert state(judge(condition(), some, stain("Negative", when="2025-01-09"))) == "unknown"
+    assert state(judge(condition(), procedure("CAR-T infusion", when=None), stain("Negative"))) == "unknown"

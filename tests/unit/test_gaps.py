@@ -34,6 +34,13 @@ def test_a_product_that_is_not_known_comes_first() -> None:
     assert codes(judge(condition(), procedure("CAR-T infusion")))[0] == "product"
 
 
+def test_no_antigen_is_missed_on_a_relapse_that_nobody_told_of() -> None:
+    """In remission with results unread, what was not read is named, and no stain is asked for."""
+    made = judge(condition(clinical="remission"), procedure(), observations=outcome("suppressed"))
+    assert made.assessment.category.value == "insufficient-data"
+    assert codes(made) == ["unseen"]
+
+
 def test_suspicion_asks_for_tissue() -> None:
     assert "tissue" in codes(judge(condition(clinical="active"), procedure(), pet("Deauville 5.")))
 
