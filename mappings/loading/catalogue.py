@@ -24,7 +24,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class StatusRow:
-    """Approval of an option in one region as last seen; `as_of` is the date of the source."""
+    """Approval of an option in one region as last seen; `as_of` is the date of the source.
+
+    `diseases` are those that the indication words name, empty where they name none (H-39).
+    """
 
     region: str
     state: str
@@ -32,6 +35,7 @@ class StatusRow:
     as_of: str
     seen: bool
     citation_id: str | None
+    diseases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,7 @@ def option_faults(contents: Contents) -> Iterator[Fault]:
         yield from _route_faults(path, row)
         yield from _link_faults(path, row, concepts, facts)
         yield from _seen_faults(path, row)
+        yield from _status_faults(path, row)
     for number, check in enumerate(contents["checks.json"]):
         if check["fact"] not in asked:
             yield Fault("checks.json", check["fact"], "no option asks for it", "Remove the row.")
@@ -85,3 +87,16 @@ def _seen_faults(path: str, row: Any) -> Iterator[Fault]:
         for number, cell in enumerate(row[name]):
             if cell["seen"] and not cell["citation_id"]:
                 yield Fault(path, f"{name}[{number}]", "is marked seen without a source", "Cite it.")
+
+
+def _status_faults(path: str, row: Any) -> Iterator[Fault]:
+    """A status is of the diseases its own words name; two of one region have to be told apart (H-39)."""
+    regions = [cell["region"] for cell in row["status"]]
+    for number, cell in enumerate(row["status"]):
+        field = f"status[{number}].diseases"
+        diseases = cell.get("diseases", [])
+        for disease in diseases:
+            if not re.search(rf"\b{disease}\b", cell["indication"], re.IGNORECASE):
+                yield Fault(path, field, f"{disease} is not in the words of the indication", "Remove it.")
+        if not diseases and regions.count(cell["region"]) > 1:
+            yield Fault(path, field, "is missing beside another row of the region", "Name the diseases.")

@@ -16,6 +16,7 @@ from mappings.stated import STATED
 from smart_app.page import words
 from smart_app.page.checks import CheckLine, check_line
 from smart_app.page.evidence import Study, lead_of, studies_of
+from smart_app.page.status import StatusHere, StatusLine, status_groups, status_lines, statuses_here
 from smart_app.page.trials import trial_link
 from smart_app.page.view import Filters, PageView
 
@@ -36,7 +37,6 @@ _EMPTY = {
     Route.SPECIALIST: "No option is listed here for this chart.",
     Route.NOT_SUITABLE: "No option is ruled out by what is on record.",
 }
-_LABELLED = frozenset({"approved", "accelerated-approval", "conditional"})
 _NO_PRODUCT = {
     "testing": "Not a product",
     "clinical-trial": "Not a product",
@@ -57,17 +57,6 @@ class TargetRow:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusLine:
-    """Approval in one region as last seen."""
-
-    region: str
-    state: str
-    text: str
-    as_of: str
-    check_label: bool
-
-
-@dataclass(frozen=True, slots=True)
 class OptionRow:
     """One option as the list shows it."""
 
@@ -80,6 +69,7 @@ class OptionRow:
     notes: tuple[str, ...]
     targets: tuple[TargetRow, ...]
     status: tuple[StatusLine, ...]
+    here: tuple[StatusHere, ...]
     no_product: str
     lead: str
     lead_note: str
@@ -158,11 +148,11 @@ def _diseases(view: PageView) -> tuple[tuple[str, str], ...]:
 def _row(view: PageView, match: OptionMatch) -> OptionRow:
     option = view.knowledge.option(match.option)
     targets = tuple(_target(view, t.antigen, t.must_be) for t in option.targets if t.must_be in _NEEDED)
-    status = tuple(_status(row) for row in match.status)
     studies = studies_of(match.evidence, match.option, view.knowledge)
     lead, lead_note = lead_of(studies)
     checks = tuple(check_line(view, check) for check in match.checks)
-    data = _data(option.targets, match.status, option.diseases)
+    assessment = view.evaluation.assessment
+    data = _data(option.targets, option.diseases) | status_groups(match, assessment)
     return OptionRow(
         id=match.option,
         label=match.label,
@@ -172,7 +162,8 @@ def _row(view: PageView, match: OptionMatch) -> OptionRow:
         given=words.short(match.given_before, 160),
         notes=tuple(words.ended(words.short(note, 300)) for note in match.notes),
         targets=targets,
-        status=tuple(line for line in status if line.state),
+        status=status_lines(match),
+        here=statuses_here(match, assessment),
         no_product=_NO_PRODUCT.get(match.kind, "Status not read"),
         lead=lead,
         lead_note=lead_note,
@@ -201,30 +192,10 @@ def _target(view: PageView, antigen: str, must_be: str) -> TargetRow:
     return TargetRow(text, glyph, state)
 
 
-def _status(row: Mapping[str, Any]) -> StatusLine:
-    state = str(row.get("state") or "")
-    return StatusLine(
-        region=str(row.get("region") or ""),
-        state=words.STATUS_WORDS.get(state, ""),
-        text=str(row.get("indication") or ""),
-        as_of=words.iso_words(str(row.get("as_of") or "")),
-        check_label=not row.get("seen", True),
-    )
-
-
-def _data(targets: Any, status: Any, diseases: tuple[str, ...]) -> dict[str, str]:
-    """What filters look at: targets needed, status by region, diseases; nothing of the patient."""
+def _data(targets: Any, diseases: tuple[str, ...]) -> dict[str, str]:
+    """What filters look at beside the status: targets needed, diseases of the catalogue; nothing of the patient."""
     needed = [t.antigen.lower() for t in targets if t.must_be in _NEEDED and t.antigen in Antigen.__members__]
-    found = {"target": " ".join(needed) or "free", "disease": " ".join(diseases)}
-    for row in status:
-        found[str(row.get("region", "")).lower()] = _status_group(str(row.get("state") or ""))
-    return found
-
-
-def _status_group(state: str) -> str:
-    if state in _LABELLED:
-        return "label"
-    return {"off-label": "off", "investigational": "trial"}.get(state, "other")
+    return {"target": " ".join(needed) or "free", "disease": " ".join(diseases)}
 
 
 def fits(data: Mapping[str, str], filters: Filters) -> bool:
@@ -234,5 +205,5 @@ def fits(data: Mapping[str, str], filters: Filters) -> bool:
     if filters.disease and data["disease"] and filters.disease not in data["disease"].split():
         return False
     regions = [filters.region.lower()] if filters.region else [key for key in ("us", "eu") if key in data]
-    groups = [data.get(region, "other") for region in regions] or ["other"]
+    groups = [group for region in regions for group in data.get(region, "other").split()] or ["other"]
     return not filters.status or filters.status in groups

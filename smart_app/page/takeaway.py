@@ -257,7 +257,7 @@ def _sheet_figure(row: OptionRow) -> str:
 
 
 def _sheet_row(row: OptionRow, region: str) -> SheetRow:
-    line = next((one for one in row.status if one.region == region), None)
+    line = next((one for one in row.here if one.region == region), None)
     missing = [_BRIEF.get(check.fact, check.label) for check in row.checks if check.kind == "missing"]
     more = f" +{len(missing) - 2}" if len(missing) > 2 else ""
     return SheetRow(
@@ -265,7 +265,7 @@ def _sheet_row(row: OptionRow, region: str) -> SheetRow:
         boxed=bool(row.boxed),
         given=bool(row.given),
         target=", ".join(target.text.split()[0] for target in row.targets) or "none",
-        status=f"{line.state}, {line.as_of}" if line is not None else row.no_product,
+        status=", ".join(part for part in (line.said, line.as_of) if part) if line else row.no_product,
         figure=_sheet_figure(row),
         missing=", ".join(missing[:2]) + more,
     )

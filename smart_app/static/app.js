@@ -13,8 +13,8 @@ function fits(option, chosen) {
   const status = chosen.get('status');
   if (!status) return true;
   const region = (chosen.get('region') || '').toLowerCase();
-  const groups = region ? [option.dataset[region] || 'other']
-    : ['us', 'eu'].filter(one => one in option.dataset).map(one => option.dataset[one]);
+  const groups = (region ? [region] : ['us', 'eu'].filter(one => one in option.dataset))
+    .flatMap(one => (option.dataset[one] || 'other').split(' '));
   return (groups.length ? groups : ['other']).includes(status);
 }
 

@@ -58,6 +58,22 @@ MUTATIONS: list[tuple[str, str, Callable[[Any], None], str, str, str]] = [
         "nobody-2020",
     ),
     (
+        "status of a disease that its words do not name",
+        GLOFIT,
+        lambda b: b["status"][0].update(diseases=["mcl"]),
+        GLOFIT,
+        "status[0].diseases",
+        "mcl",
+    ),
+    (
+        "two statuses of a region that nothing tells apart",
+        "options/mosunetuzumab.json",
+        lambda b: b["status"][1].pop("diseases"),
+        "options/mosunetuzumab.json",
+        "status[1].diseases",
+        "missing",
+    ),
+    (
         "citation not used",
         "citations.json",
         lambda b: b.append({**b[0], "id": "spare-2020"}),
