@@ -145,9 +145,9 @@ def _stain(unknown: list[AntigenView], block: SourceRef) -> _Test:
 def _block(evaluation: Evaluation, unknown: list[AntigenView]) -> SourceRef | None:
     """Where tissue of this relapse is shown that no later therapy against the open antigens outdates; else None.
 
-    A result without a state, or results that disagree, are not settled by staining again.
+    A result without a state, or results that disagree, are not settled by staining again; what was not tested may be.
     """
-    if not unknown or any(view.discordant or view.results for view in unknown):
+    if not unknown or any(view.discordant or not all(r.untested for r in view.results) for view in unknown):
         return None
     open_names = {view.antigen.value for view in unknown}
     given = [t for t in evaluation.facts.therapies if t.administered and open_names & set(t.voids)]

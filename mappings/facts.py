@@ -185,6 +185,7 @@ class AntigenResult:
     `collected_is_bound` says that only an upper bound (issued) was found. `band` is true where the state rests
     on a local policy band (rules 11.1). `percent` and `h_score` are as reported. `unreadable` marks a result that is
     there and whose value or standing could not be read: its state is unknown, and no other result stands in for it.
+    `untested` marks the statement that nothing was looked for, which is no result.
     """
 
     antigen: Antigen
@@ -209,6 +210,7 @@ class AntigenResult:
     issued: ClinicalDate | None = None
     cns: bool = False
     unreadable: bool = False
+    untested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

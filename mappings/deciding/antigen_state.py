@@ -257,7 +257,9 @@ def _no_state(antigen: Antigen, weighed: _Weighed) -> AntigenView:
     if voided:
         result, label = voided[-1]
         before_text = f"before {label}: {result.state.value}"
-    if weighed.valid:
+    if weighed.valid and all(r.untested for r in weighed.valid):
+        because = "reported as not tested: " + "; ".join(describe(r) for r in weighed.valid)
+    elif weighed.valid:
         because = "reported without a state: " + "; ".join(describe(r) for r in weighed.valid)
     elif before_text:
         because = f"no result since then ({before_text})"

@@ -11,7 +11,7 @@ from mappings.facts import Antigen, AntigenResult, Method, PriorTherapy, Specime
 
 def describe(result: AntigenResult) -> str:
     """One result in the words of a card: state, number, specimen, method, date."""
-    parts = [result.state.value]
+    parts = [] if result.untested else [result.state.value]
     if result.percent:
         parts.append(result.percent)
     if result.h_score:

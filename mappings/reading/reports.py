@@ -38,6 +38,8 @@ _BETTER = frozenset({EventKind.RESPONSE, EventKind.REMISSION, EventKind.PARTIAL_
 _CLEAR = frozenset({EventKind.NO_MALIGNANCY, EventKind.MRD_NEGATIVE})
 _OTHER_LINEAGE = ("myeloid", "mixed")
 _T_CELL = re.compile(r"\bT[\s-]cell", re.IGNORECASE)
+_AFTER = 16
+"""Characters behind the deciding words in which "was not performed" may end."""
 _RELAPSES = ("relapse", "new-episode", "progression", "refractory")
 
 
@@ -189,8 +191,14 @@ class TextReader:
                 issued=context.issued,
                 cns=context.cns,
                 integrated=reading.integrated,
+                untested=state is AntigenState.UNKNOWN and all(self._untested(*row) for row in rows),
             )
         )
+
+    def _untested(self, finding: AntigenFinding, passage: Passage, reading: ReportReading) -> bool:
+        """Whether a text says of an antigen only that it was not looked for."""
+        said = [passage.text[start : end + _AFTER] for start, end in finding.spans]
+        return bool(said) and all(self.vocabulary.untested_words.any_in(text) for text in said)
 
     def _not_tumour(
         self, specimen: SpecimenKind, context: Context, reading: ReportReading, passage: Passage

@@ -126,6 +126,7 @@ class Vocabulary:
         self.course_in_names = {kind: WordList(words) for kind, words in lexicon["relapse_in_names"].items()}
         self.cells_in_name = WordList(lexicon["cells_in_name"])
         self.control_words = WordList(lexicon["control_words"])
+        self.untested_words = WordList(lexicon["untested_words"])
         self.withdrawing_words = WordList(lexicon["withdrawing_words"])
         self.note_titles = WordList(lexicon["note_titles"])
         self._car_t_words = WordList(lexicon["note_car_t"]["words"])

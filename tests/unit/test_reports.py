@@ -24,6 +24,8 @@ from builders import (
     state,
 )
 
+from mappings.facts import Antigen
+
 QUIET = (condition(clinical="active"), procedure())
 TEXT = "Lymphoma cells are CD19 negative, CD20 positive."
 
@@ -300,3 +302,18 @@ def test_everyday_tissue_reports(text: str, wanted: str | tuple[str, ...]) -> No
 )
 def test_everyday_imaging_reports(text: str, wanted: str | tuple[str, ...]) -> None:
     assert judge(*QUIET, pet(text)).assessment.confirmation.value in one_of(wanted)
+
+
+@pytest.mark.parametrize(
+    ("words", "untested"),
+    [
+        ("CD22 not tested.", True), ("CD22 was not performed.", True), ("CD22 nicht untersucht.", True),
+        ("CD22 not assessable due to crush artefact.", False), ("CD22 pending.", False),
+    ],
+)  # fmt: skip
+def test_what_was_not_tested_is_no_failed_test(words: str, untested: bool) -> None:
+    made = relapsed(report(f"Lymph node biopsy: malignant B cells, CD19 negative, CD20 positive. {words}"))
+    view = made.assessment.antigen(Antigen.CD22)
+    assert view.state.value == "unknown"
+    assert [result.untested for result in view.results] == [untested]
+    assert view.because.startswith("reported as not tested" if untested else "reported without a state")
