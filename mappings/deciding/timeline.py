@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 
 from mappings.dates import ClinicalDate, days_between
-from mappings.evaluation import Assessment, TimelineEntry
+from mappings.evaluation import Assessment, TimelineEntry, Timing
 from mappings.facts import (
     AntigenResult,
     CarTInfusion,
@@ -50,9 +50,10 @@ def build_timeline(facts: Facts, assessment: Assessment) -> tuple[TimelineEntry,
     """Every dated thing of the course with its day number, sorted; the same for any order of the input."""
     start = assessment.anchor.first if assessment.anchor is not None else None
     used = {result for view in assessment.antigens for result in view.results}
+    aside = {remark.source for remark in assessment.set_aside if remark.about == "course"}
     entries = [
         *_infusions(facts, start),
-        *(_event(event, start) for event in facts.events),
+        *(_event(event, start, event.source in aside, assessment.timing) for event in facts.events),
         *_antigens(facts, used, start),
         *_biopsies(facts, start),
         *(_therapy(therapy, start) for therapy in facts.therapies if therapy.administered),
@@ -100,11 +101,17 @@ def _with_target(facts: Facts) -> Iterable[tuple[CarTInfusion, bool]]:
     return ((infusion, infusion.cd19_directed) for infusion in (*facts.infusions, *facts.other_cellular))
 
 
-def _event(event: DiseaseEvent, start: ClinicalDate | None) -> TimelineEntry:
+def _event(event: DiseaseEvent, start: ClinicalDate | None, aside: bool, timing: Timing) -> TimelineEntry:
+    """An event of the disease; the problem-list entry that dates the relapse stands at that date (rules 11.3)."""
     lane = "response" if event.kind in _RESPONSES else "relapse"
     label = _WORDS.get(event.kind, event.kind.value.replace("-", " "))
-    detail = "; ".join(part for part in (event.site, event.words) if part not in ("", "unspecified"))
-    return TimelineEntry(event.when, _day(start, event.when), lane, label, detail, event.source)
+    when, dated = event.when, ""
+    if when is None and event.source == timing.relapse_source and timing.relapse_date is not None:
+        when = timing.relapse_date
+        dated = "date of onset" if when == event.onset else "date of the problem-list entry"
+    parts = (event.site, event.words, dated)
+    detail = "; ".join(part for part in parts if part not in ("", "unspecified"))
+    return TimelineEntry(when, _day(start, when), lane, label, detail, event.source, set_aside=aside)
 
 
 def _antigens(facts: Facts, used: set[AntigenResult], start: ClinicalDate | None) -> Iterator[TimelineEntry]:

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from mappings.dates import ClinicalDate, parse_date
+from mappings.dates import ClinicalDate, days_between, parse_date
 from mappings.evaluation import Evaluation, TimelineEntry
-from mappings.facts import Antigen
 from mappings.stated import STATED, is_stated
 from smart_app.page import words
 from smart_app.page.answer import head_of, in_relapse, today_day
+from smart_app.page.course_marks import Mark, marks_of, missing_antigen, unit_of
 from smart_app.page.view import PageView
 
 ROWS_SHOWN = 60
 _MONITORING_LISTED = 6
-_ANTIGEN = re.compile(r"(CD19|CD20|CD22) (positive|low or partial|negative|unknown)\Z")
-_GLYPH = {"positive": "positive", "low or partial": "low", "negative": "negative", "unknown": "unknown"}
-_SHORT = {
-    "response": "response",
-    "remission": "remission",
-    "partial response": "PR",
-    "relapse suspected": "suspected",
-    "malignant cells": "malignant cells",
-}
-_COMPLETE = re.compile(
-    r"complete (?:metabolic |molecular |haematologic |hematologic )?(?:response|remission)", re.I
-)
-_NUMBER = re.compile(r"\s*([<>]?=?)\s*(\d+(?:[.,]\d+)?)")
+_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: day, date, what happened, in which lane, and whether it was set aside."""
+    """One line of the table: day, date, what happened, in which lane, whether it was set aside, and its marks.
+
+    `undrawn` counts what stands in the line and cannot be drawn, for want of a full date or of a number.
+    """
 
     day: str
     date: str
@@ -45,31 +35,21 @@ class Row:
     zero: bool = False
     stated: bool = False
     trigger: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One mark of the picture: calendar day (and the last, for a bar), lane, shape and a short label."""
-
-    at: date
-    until: date | None
-    lane: str
-    glyph: str
-    label: str
-    strong: bool = False
-    aside: bool = False
-    number: float | None = None
-    stated: bool = False
+    marks: tuple[Mark, ...] = ()
+    undrawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CourseView:
-    """The course section: sentence for the picture, table rows, how many are left out, monitoring in words."""
+    """The course section: table rows with their marks, how many are left out, and what the picture does not show.
+
+    The picture is drawn from the marks of the rows and from nothing else; `undrawn` names what has none.
+    """
 
     sentence: str
     rows: tuple[Row, ...]
     left_out: int
-    undated: int
+    undrawn: str
     marks: tuple[Mark, ...]
     zero: date | None
     today: date | None
@@ -85,6 +65,7 @@ def build_course(view: PageView) -> CourseView:
     entries = evaluation.timeline
     rows = _rows(view, entries)
     rows, left_out = _within(rows)
+    undrawn = _undrawn(rows)
     anchor, timing = assessment.anchor, assessment.timing
     zero = (
         anchor.first.first if anchor is not None and anchor.first is not None and anchor.first.exact else None
@@ -92,16 +73,16 @@ def build_course(view: PageView) -> CourseView:
     relapse = timing.relapse_date if in_relapse(evaluation) else None
     monitoring = [entry for entry in entries if entry.lane == "monitoring"]
     return CourseView(
-        sentence=_sentence(view),
+        sentence=_sentence(view, bool(undrawn)),
         rows=tuple(rows),
         left_out=left_out,
-        undated=sum(1 for entry in entries if entry.when is None),
-        marks=tuple(_marks(evaluation, entries)),
+        undrawn=undrawn,
+        marks=tuple(mark for row in rows for mark in row.marks),
         zero=zero,
         today=_today(evaluation),
         relapse=relapse.first if relapse is not None and relapse.exact else None,
         relapse_day=words.day_words(timing.days),
-        monitoring_unit=_unit(monitoring),
+        monitoring_unit=unit_of(monitoring),
     )
 
 
@@ -111,36 +92,75 @@ def _today(evaluation: Evaluation) -> date | None:
 
 
 def _rows(view: PageView, entries: Iterable[TimelineEntry]) -> list[Row]:
-    """Antigens of one specimen in one row, monitoring in one row, everything else as it is."""
-    rows: list[Row] = []
+    """Antigens of one specimen in one row with the specimen, monitoring in one row, everything else as it is."""
     grouped: dict[tuple[str, str, bool], list[TimelineEntry]] = {}
+    specimens: dict[str, TimelineEntry] = {}
     monitoring: list[TimelineEntry] = []
-    specimens = {_day_text(e.when) for e in entries if e.lane == "antigen"}
+    tested = {_day_text(e.when) for e in entries if e.lane == "antigen"}
     for entry in entries:
+        day = _day_text(entry.when)
         if entry.lane == "monitoring":
             monitoring.append(entry)
-        elif entry.lane == "antigen":
-            grouped.setdefault((_day_text(entry.when), entry.detail, entry.set_aside), []).append(entry)
-        elif entry.lane == "biopsy" and _day_text(entry.when) in specimens:
-            continue
+        elif entry.lane == "biopsy" and day in tested:
+            specimens.setdefault(day, entry)
         else:
-            grouped.setdefault((_day_text(entry.when), entry.lane + entry.label, entry.set_aside), []).append(
-                entry
-            )
-    starts: dict[int, date] = {}
-
-    def keep(row: Row, entry: TimelineEntry) -> None:
-        rows.append(row)
-        starts[id(row)] = entry.when.first if entry.when is not None else date.max
-
-    for group in grouped.values():
-        label = ", ".join(dict.fromkeys(entry.label for entry in group))
-        parts = dict.fromkeys(part for entry in group for part in entry.detail.split("; ") if part)
-        keep(_row(view, group, label, "; ".join(parts).replace("ihc", "IHC")), group[0])
+            kind = entry.detail if entry.lane == "antigen" else entry.lane + entry.label
+            grouped.setdefault((day, kind, entry.set_aside), []).append(entry)
+    dated: list[tuple[date, Row]] = []
+    for (day, _, _), group in grouped.items():
+        specimen = specimens.pop(day, None) if group[0].lane == "antigen" else None
+        dated.append((_starts(group[0]), _row(view, group, specimen)))
     if monitoring:
-        keep(_monitoring_row(monitoring), _newest(monitoring))
+        dated.append((_starts(_newest(monitoring)), _monitoring_row(view, monitoring)))
+    dated += _without_result(view)
     # by the calendar: without an infusion that is dated no row has a day number
-    return sorted(rows, key=lambda row: starts[id(row)])
+    return [row for _, row in sorted(dated, key=lambda one: one[0])]
+
+
+def _starts(entry: TimelineEntry) -> date:
+    return entry.when.first if entry.when is not None else date.max
+
+
+def _without_result(view: PageView) -> Iterable[tuple[date, Row]]:
+    """The antigens that no result of this relapse tells of, at the day of the relapse or of the latest result."""
+    assessment = view.evaluation.assessment
+    relapse = assessment.timing.relapse_date
+    if relapse is None or not relapse.exact or not in_relapse(view.evaluation):
+        return
+    missing = [one.antigen for one in assessment.antigens if not one.results]
+    results = [r.collected for one in assessment.antigens for r in one.results]
+    when = max((relapse, *(one for one in results if one and one.exact)), key=lambda one: one.first)
+    if missing:
+        start = assessment.anchor.first if assessment.anchor is not None else None
+        yield (
+            when.first,
+            Row(
+                day=words.day_words(days_between(start, when) if start is not None else None),
+                date=words.date_words(when),
+                event=f"{words.joined([one.value for one in missing])} unknown",
+                detail="no result that counts for this relapse",
+                lane="antigen",
+                marks=tuple(missing_antigen(one, when.first) for one in missing),
+            ),
+        )
+
+
+def _undrawn(rows: Iterable[Row]) -> str:
+    """What stands in the table and not in the picture, counted and named; empty where all is drawn."""
+    found = [row for row in rows if row.undrawn and row.lane != "monitoring"]
+    counts = sum(row.undrawn for row in rows if row.lane == "monitoring")
+    parts = []
+    if found:
+        named = [f"{words.short(row.event, 60)} ({row.date})" for row in found[:_NAMED]]
+        if len(found) > _NAMED:
+            named.append(f"{len(found) - _NAMED} more")
+        entries = words.counted(len(found), "entry", "entries")
+        parts.append(f"{entries} without a full date: {words.joined(named)}.")
+    if counts:
+        parts.append(
+            f"{words.counted(counts, 'blood count')} from before the infusion or without date or number."
+        )
+    return f"Not drawn, in the table only: {' '.join(parts)}" if parts else ""
 
 
 def _newest(entries: list[TimelineEntry]) -> TimelineEntry:
@@ -151,24 +171,34 @@ def _day_text(when: ClinicalDate | None) -> str:
     return when.text[:10] if when is not None else ""
 
 
-def _row(view: PageView, group: list[TimelineEntry], label: str, detail: str) -> Row:
+def _row(view: PageView, group: list[TimelineEntry], specimen: TimelineEntry | None) -> Row:
     entry = group[0]
+    label = ", ".join(dict.fromkeys(one.label for one in group))
+    parts = dict.fromkeys(part for one in group for part in one.detail.split("; ") if part)
+    marks = marks_of((*group, specimen) if specimen is not None else group)
     references = {one.source.reference for one in group if one.source is not None}
     zero = entry.lane == "car-t" and entry.day == 0
     return Row(
         day=words.day_words(entry.day),
         date=words.date_words(entry.when) if entry.when is not None else "undated",
         event=words.upper_first(words.short(label, 90)) + (" infused" if entry.lane == "car-t" else ""),
-        detail=words.short(detail, 160),
+        detail=words.short("; ".join(parts).replace("ihc", "IHC"), 160),
         lane=entry.lane,
         aside="set aside, reason below" if entry.set_aside else "",
         zero=zero,
         stated=any(is_stated(one.source) for one in group),
         trigger=bool(references & set(view.highlighted)),
+        marks=marks,
+        undrawn=0 if marks else 1,
     )
 
 
-def _monitoring_row(entries: list[TimelineEntry]) -> Row:
+def _monitoring_row(view: PageView, entries: list[TimelineEntry]) -> Row:
+    anchor = view.evaluation.assessment.anchor
+    zero = anchor.first if anchor is not None else None
+    # the ground before the infusion is by month and too narrow for counts
+    late = [e for e in entries if not (zero and zero.exact and e.when and e.when.first < zero.first)]
+    marks = [marks_of((entry,)) for entry in late]
     dated = sorted(
         (e for e in entries if e.when is not None), key=lambda e: e.when.last if e.when else date.min
     )
@@ -185,6 +215,8 @@ def _monitoring_row(entries: list[TimelineEntry]) -> Row:
         event=f"Blood B cells {words.short(newest.detail, 30)}",
         detail=f"{detail}CAR T monitoring, not tumour status",
         lane="monitoring",
+        marks=tuple(mark for found in marks for mark in found),
+        undrawn=len(entries) - sum(1 for found in marks if found),
     )
 
 
@@ -210,7 +242,7 @@ def _within(rows: list[Row]) -> tuple[list[Row], int]:
     return [row for number, row in enumerate(rows) if number in kept], len(rows) - ROWS_SHOWN
 
 
-def _sentence(view: PageView) -> str:
+def _sentence(view: PageView, short_of: bool) -> str:
     """The picture in one sentence, for those who do not see it."""
     evaluation = view.evaluation
     assessment = evaluation.assessment
@@ -234,76 +266,7 @@ def _sentence(view: PageView) -> str:
     if today is not None:
         parts.append(f"today is day {today}")
     stated = f" Parts are {STATED}." if view.statements else ""
-    return f"Course: {'; '.join(parts)}. The table lists the same events.{stated}"
-
-
-def _marks(evaluation: Evaluation, entries: Iterable[TimelineEntry]) -> Iterable[Mark]:
-    views = evaluation.assessment.antigens
-    for entry in entries:
-        if entry.when is None or not entry.when.exact:
-            continue
-        mark = _mark(entry, entry.when.first)
-        if mark is not None:
-            yield mark
-    relapse = evaluation.assessment.timing.relapse_date
-    if relapse is None or not relapse.exact or not in_relapse(evaluation):
-        return
-    tested = [r.collected.first for view in views for r in view.results if r.collected and r.collected.exact]
-    for view in views:
-        if not view.results:
-            at = max([*tested, relapse.first])
-            yield Mark(at, None, view.antigen.value, "unknown", "unknown", strong=True)
-
-
-def _mark(entry: TimelineEntry, at: date) -> Mark | None:
-    stated = is_stated(entry.source)
-    if entry.lane == "antigen":
-        return _antigen_mark(entry, at, stated)
-    if entry.lane == "car-t":
-        return Mark(
-            at, None, "therapy", "cart", words.short(entry.label, 44), strong=entry.day == 0, stated=stated
-        )
-    if entry.lane in ("therapy", "transplant"):
-        glyph = "" if entry.lane == "therapy" else "transplant"
-        return Mark(at, _until(entry), entry.lane, glyph, words.short(entry.label, 30), stated=stated)
-    if entry.lane == "biopsy":
-        site = entry.label.replace(f", {STATED}", "")
-        return Mark(at, None, "biopsy", "biopsy", words.short(site, 30), stated=stated)
-    if entry.lane == "monitoring":
-        found = _NUMBER.match(entry.detail)
-        number = float(found.group(2).replace(",", ".")) if found else None
-        shown = f"{found.group(1)}{found.group(2)}" if found else ""
-        return Mark(at, None, "monitoring", "", shown, number=number)
-    label = "CR" if _COMPLETE.search(entry.detail) else _SHORT.get(entry.label, entry.label)
-    solid = entry.lane == "relapse" and entry.label != "relapse suspected"
-    return Mark(at, None, "response", "relapse" if solid else "response", label, strong=solid, stated=stated)
-
-
-def _antigen_mark(entry: TimelineEntry, at: date, stated: bool) -> Mark | None:
-    found = _ANTIGEN.match(entry.label)
-    if found is None:
-        return None
-    state = found.group(2)
-    glyph = _GLYPH[state]
-    if entry.set_aside:
-        glyph = "positive-aside" if state == "positive" else "aside"
-    lane = Antigen(found.group(1)).value
-    return Mark(
-        at, None, lane, glyph, state, strong=not entry.set_aside, aside=entry.set_aside, stated=stated
+    same = (
+        "The table lists these and what cannot be drawn." if short_of else "The table lists the same events."
     )
-
-
-def _until(entry: TimelineEntry) -> date | None:
-    found = re.search(r"until (\d{2}) ([A-Z][a-z]{2}) (\d{4})\Z", entry.detail)
-    if found is None:
-        return None
-    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-    return date(int(found.group(3)), months.index(found.group(2)) + 1, int(found.group(1)))
-
-
-def _unit(entries: list[TimelineEntry]) -> str:
-    """The unit that all counts share, as charted; empty where they differ."""
-    units = {
-        _NUMBER.sub("", entry.detail, count=1).strip() for entry in entries if _NUMBER.match(entry.detail)
-    }
-    return words.short(units.pop(), 16) if len(units) == 1 else ""
+    return f"Course: {'; '.join(parts)}. {same}{stated}"

@@ -43,18 +43,19 @@ class Plate:
 
 WIDE = Plate("wide", 900, 112, 226, 48, 32)
 MID = Plate("mid", 690, 106, 150, 48, 32)
-SMALL = Plate("small", 328, 4, 0, 58, 30, names_inside=True)
+SMALL = Plate("small", 328, 4, 92, 58, 30, names_inside=True)
 PRINT = Plate("print", 720, 104, 150, 31, 19)
 
 
 @dataclass(slots=True)
 class Picture:
-    """A finished picture."""
+    """A finished picture; `unnamed` lists the marks whose name found no room in it."""
 
     name: str
     width: int
     height: int
     shapes: list[Shape] = field(default_factory=list)
+    unnamed: list[str] = field(default_factory=list)
 
 
 class Scale:
@@ -67,7 +68,7 @@ class Scale:
         self.start = plate.left
         self.has_pre = bool(plate.pre and self.zero and any(day < self.zero for day in days))
         self.post_left = plate.left + (plate.pre + 14 if self.has_pre else 0)
-        first = self.zero or min(days)
+        first = self.zero or min(days).replace(day=1)
         last = max([*days, first + timedelta(days=20)])
         self.today_in = False
         if course.today is not None and last <= course.today:

@@ -1,7 +1,7 @@
 """The course as a picture: marks laid out in lanes, as shapes a template writes down (no script, no style).
 
 Days before the infusion are drawn by month in a narrower ground, days after it to scale; a chart without a dated
-infusion is drawn by month alone. Labels that would touch another are left to the table.
+infusion is drawn by month alone. A mark whose label would touch another is named below the picture.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from smart_app.page.course import CourseView, Mark
+from smart_app.page import words
+from smart_app.page.course import CourseView
+from smart_app.page.course_marks import Mark
 from smart_app.page.lanes import draw_lane
 from smart_app.page.plate import ANTIGENS, CHAR, Picture, Plate, Scale, Shape, line
 
@@ -25,10 +27,11 @@ def draw(course: CourseView, plate: Plate) -> Picture | None:
         return None
     scale = Scale(course, plate)
     lanes = _lanes(course, plate)
-    bottom = _TOP + sum(height for _, height in lanes)
+    extra = draw_lane([], _in_lane(course, "therapy"), "therapy", _TOP, plate.lane, scale, plate, []).extra
+    bottom = _TOP + extra + sum(height for _, height in lanes)
     monitoring = [mark for mark in course.marks if mark.lane == "monitoring"]
     ground = 44 if plate.name == "print" else 56
-    height = bottom + (ground + 26 if monitoring else 8)
+    height = bottom + (ground + 26 if monitoring else 18)
     picture = Picture(plate.name, plate.width, height)
     out = picture.shapes
     _grounds(out, scale, plate, course, bottom)
@@ -44,27 +47,28 @@ def draw(course: CourseView, plate: Plate) -> Picture | None:
             max(at, scale.post_left + (150 if not plate.names_inside else 120) + half), plate.width - half
         )
         if plate.names_inside:
-            label, spot = label.replace("Relapse, d", "D"), min(at + 30, plate.width - 30.0)
-        if not plate.names_inside or at > 150:
-            out.append(
-                Shape(
-                    "text",
-                    "t-strong t-axis",
-                    spot,
-                    12 if plate.names_inside else 20,
-                    text=label,
-                    anchor="middle",
-                )
-            )
+            label = label.replace("Relapse, d", "D")
+            spot = min(max(at + 30, scale.post_left + 154), plate.width - 30.0)
+        y = 12 if plate.names_inside else 20
+        out.append(Shape("text", "t-strong t-axis", spot, y, text=label, anchor="middle"))
     top = _TOP
     overhead: list[tuple[float, float]] = []
     for lane, room in lanes:
-        marks = [m for m in course.marks if m.lane == lane]
-        overhead = draw_lane(out, marks, lane, top, room, scale, plate, overhead)
-        top += room
+        drawn = draw_lane(out, _in_lane(course, lane), lane, top, room, scale, plate, overhead)
+        overhead = drawn.under
+        picture.unnamed += [f"{mark.label} ({_day(mark.at)})" for mark in drawn.unnamed]
+        top += room + (drawn.extra if lane == "therapy" else 0)
     if monitoring:
         _monitoring(out, monitoring, bottom + 18, ground, scale, plate, course)
     return picture
+
+
+def _in_lane(course: CourseView, lane: str) -> list[Mark]:
+    return [mark for mark in course.marks if mark.lane == lane]
+
+
+def _day(day: date) -> str:
+    return words.iso_words(day.isoformat())
 
 
 def _lanes(course: CourseView, plate: Plate) -> list[tuple[str, int]]:
@@ -80,17 +84,32 @@ def _lanes(course: CourseView, plate: Plate) -> list[tuple[str, int]]:
 
 
 def _grounds(out: list[Shape], scale: Scale, plate: Plate, course: CourseView, bottom: int) -> None:
-    title_y = 12 if plate.names_inside else 20
+    title_y, num_y = (12, 27) if plate.names_inside else (20, 41)
     if scale.has_pre:
         out.append(Shape("rect", "t-pre", scale.start, 28, plate.pre, bottom - 28))
         out.append(
-            Shape("text", "t-axis", scale.start + 6, title_y, text="Before CAR T, by month"[: plate.pre // 6])
+            Shape(
+                "text",
+                "t-axis",
+                scale.start + 6,
+                title_y,
+                text="Before CAR T, by month" if plate.pre > 140 else "Before CAR T",
+            )
         )
-        _months(out, scale, scale.pre_first, course.zero or scale.first, scale.start, scale.pre_right, bottom)
+        _months(
+            out,
+            scale,
+            scale.pre_first,
+            course.zero or scale.first,
+            scale.start,
+            scale.pre_right,
+            bottom,
+            num_y,
+        )
         x = scale.pre_right + 4
         out.append(Shape("path", "t-break", d=f"M{x:.1f} 26 v{bottom - 26} M{x + 5:.1f} 26 v{bottom - 26}"))
     if course.zero is None:
-        _months(out, scale, scale.first, scale.last, scale.post_left, scale.right, bottom)
+        _months(out, scale, scale.first, scale.last, scale.post_left, scale.right, bottom, num_y)
         return
     out.append(Shape("text", "t-axis t-strong", scale.post_left, title_y, text="Days since infusion"))
     span = (scale.last - scale.first).days
@@ -102,15 +121,14 @@ def _grounds(out: list[Shape], scale: Scale, plate: Plate, course: CourseView, b
             continue
         out.append(line("t-grid", at, 28, at, bottom))
         first = day == 0
-        y = 27 if plate.names_inside else 41
         shift = 4.0 if first else 0.0
         out.append(
-            Shape("text", "t-num", at + shift, y, text=str(day), anchor="start" if first else "middle")
+            Shape("text", "t-num", at + shift, num_y, text=str(day), anchor="start" if first else "middle")
         )
 
 
 def _months(
-    out: list[Shape], scale: Scale, first: date, last: date, left: float, right: float, bottom: int
+    out: list[Shape], scale: Scale, first: date, last: date, left: float, right: float, bottom: int, y: int
 ) -> None:
     span = (last.year - first.year) * 12 + last.month - first.month
     step = next((s for s in _MONTH_STEPS if span / s <= max(2, (right - left) // 75)), _MONTH_STEPS[-1])
@@ -123,7 +141,7 @@ def _months(
             out.append(line("t-grid", at, 28, at, bottom))
             text = f"{_MONTHS[month - 1]} {year}" if month == 1 or taken < 0 else _MONTHS[month - 1]
             if at + 4 + len(text) * CHAR <= right + 4:
-                out.append(Shape("text", "t-num", at + 4, 41, text=text))
+                out.append(Shape("text", "t-num", at + 4, y, text=text))
             taken = at + 10 + len(text) * CHAR
         month += 1
         if month > 12:

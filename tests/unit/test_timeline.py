@@ -5,6 +5,7 @@ from __future__ import annotations
 from test_options import INFUSION, case, chart, on, view
 
 from mappings.deciding.timeline import LANES, build_timeline
+from mappings.evaluation import Timing
 from mappings.facts import (
     Antigen,
     AntigenState,
@@ -13,6 +14,7 @@ from mappings.facts import (
     EventKind,
     MonitoringResult,
     PriorTherapy,
+    Remark,
     SourceRef,
 )
 
@@ -101,3 +103,27 @@ def test_no_anchor_no_days() -> None:
     assert entries == ()
     undated = build_timeline(chart(infusions=(INFUSION,)), case(anchor=None))
     assert [entry.day for entry in undated] == [None]
+
+
+def test_an_event_that_was_set_aside_is_marked() -> None:
+    """Invariant 4: an event that cannot be put before or after the infusion stays in sight, and says so."""
+    odd = event(EventKind.PROGRESSION, "2025-05-10", "DiagnosticReport/9")
+    why = Remark("set-aside", "cannot be ordered", odd.source, about="course", code="order-unknown")
+    seen = event(EventKind.RESPONSE, "2025-02-09", "DiagnosticReport/8")
+    entries = build_timeline(chart(events=(odd, seen)), case(set_aside=(why,)))
+    assert {entry.label: entry.set_aside for entry in entries if entry.lane != "car-t"} == {
+        "progression": True,
+        "response": False,
+    }
+
+
+def test_the_problem_list_entry_that_dates_the_relapse_stands_at_that_date() -> None:
+    """Rules 11.3: head and course give the relapse one date; an entry that dates nothing stays undated."""
+    dating = event(EventKind.RELAPSE, None, "Condition/1")
+    other = event(EventKind.RELAPSE, None, "Condition/2")
+    timing = Timing(120, "91-180", False, on("2025-05-10"), dating.source)
+    entries = build_timeline(chart(events=(dating, other)), case(timing=timing))
+    found = {entry.source.reference: entry for entry in entries if entry.lane == "relapse" and entry.source}
+    assert found["Condition/1"].when == on("2025-05-10")
+    assert "date of the problem-list entry" in found["Condition/1"].detail
+    assert found["Condition/2"].when is None
