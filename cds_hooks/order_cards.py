@@ -31,7 +31,7 @@ _CONFLICTS_SHOWN = 4
 
 @dataclass(frozen=True, slots=True)
 class OrderCard(Card):
-    """A card on orders; `digest` covers facts, orders and findings, and is what an override of it holds for (H-44)."""
+    """A card on orders; `digest` covers all it says: facts, orders, findings, what was not checked (H-44)."""
 
     digest: str = ""
 
@@ -56,7 +56,16 @@ def order_cards(
         findings = [one for one in findings if one.kind != _NOT_CHECKED]
     groups = [[one for one in findings if one.kind == kind] for kind in KINDS]
     groups = sorted((group for group in groups if group), key=lambda group: group[0].level != "warning")
-    return tuple(_card(evaluation, group, names, drafts, notes, facts) for group in groups[:MAX_CARDS])
+    beside = "\n".join((facts, *_unchecked_rows(drafts), *notes))
+    return tuple(
+        _card(evaluation, group, names, drafts, notes, findings_digest(beside, group))
+        for group in groups[:MAX_CARDS]
+    )
+
+
+def _unchecked_rows(drafts: Sequence[DraftOrder]) -> list[str]:
+    """Which drafts could not be looked at and why: an override of a card never hides another such draft (H-44)."""
+    return sorted(f"{draft.problem} {draft.reference}" for draft in drafts if draft.problem)
 
 
 def _card(
@@ -65,7 +74,7 @@ def _card(
     names: CardNames,
     drafts: Sequence[DraftOrder],
     notes: tuple[str, ...],
-    facts: str,
+    digest: str,
 ) -> OrderCard:
     assessment = evaluation.assessment
     asks = any(one.asks_testing for one in findings)
@@ -86,7 +95,7 @@ def _card(
         detail=card_detail(lead, items, f"The order is not blocked. {lines.closing_line(evaluation)}"),
         indicator="warning" if any(one.level == "warning" for one in findings) else "info",
         suggests=asks,
-        digest=findings_digest(facts, findings),
+        digest=digest,
     )
 
 
