@@ -17,6 +17,8 @@ from mappings.loading import Concept, OrderCondition
 ONE_OF_SEVERAL = "one-of-several-negative"
 _STALE = frozenset({"before-therapy", "before-infusion", "before-relapse", "out-of-date"})
 _TARGET_OPEN = "CAR T is on record without product and target, so no result can be put after it"
+_NO_DRUG = "no-drug"
+_DOSES = ("MedicationAdministration/", "MedicationStatement/")
 _TUMOUR_TARGETS = frozenset(Antigen)
 _NOT_KNOWN = frozenset({"unknown", "stale", "discordant"})
 
@@ -58,6 +60,35 @@ def antigen_state(case: Case, condition: OrderCondition, ordered: Concept) -> Fo
         ("others", "; ".join(one.words for one in others)),
     )
     return Found(fills, tuple(result.source for result in view.results))
+
+
+def later_not_seen(case: Case, condition: OrderCondition, ordered: Concept) -> Found | None:
+    """Whether the target stands as reported only as far as was seen: doses or results after it may not have been read.
+
+    A dose of an unknown drug counts as well: it may have been one that voids the result (rules 11.5, 11.10; H-18).
+    """
+    view = case.assessment.antigen(Antigen(condition.antigen))
+    own = _standing_of(case, view)
+    if own.said not in condition.states:
+        return None
+    unnamed = [r.source for r in case.evaluation.facts.remarks if r.code == _NO_DRUG and _is_dose(r)]
+    missed = [*case.not_read(condition.types), *(["the drug of a dose"] if unnamed else [])]
+    if not missed:
+        return None
+    newest = _newest(view.results)
+    fills = (
+        ("antigen", view.antigen.value),
+        ("state", own.said),
+        ("because", own.because),
+        ("date", shown(newest.collected if newest else None)),
+        ("missed", ", ".join(missed)),
+    )
+    sources = (*(result.source for result in view.results), *(one for one in unnamed if one is not None))
+    return Found(fills, sources)
+
+
+def _is_dose(remark: Remark) -> bool:
+    return remark.source is not None and remark.source.reference.startswith(_DOSES)
 
 
 def _standing(case: Case, target: str) -> _Standing:

@@ -16,6 +16,13 @@ from mappings.loading import Concept, Knowledge
 from mappings.orders import DraftOrder, OrderRole
 
 NO_DATE = "date not known"
+_WORDS_OF_TYPES = {
+    "Condition": "problem list",
+    "Procedure": "procedures",
+    "MedicationAdministration": "administrations",
+    "Observation": "results",
+    "DiagnosticReport": "reports",
+}
 _ENDED = frozenset({"completed", "stopped", "revoked", "cancelled", "entered-in-error"})
 
 
@@ -55,6 +62,11 @@ class Case:
         if answer is Outcome.UNKNOWN and self.target_open:
             return Outcome.HOLDS
         return answer
+
+    def not_read(self, types: Iterable[str]) -> tuple[str, ...]:
+        """Which of these types were not read in full, in words of a clinician (rules 11.5)."""
+        seen = {row.type: row.state for row in self.evaluation.facts.seen}
+        return tuple(_WORDS_OF_TYPES.get(kind, kind) for kind in types if seen.get(kind) != "complete")
 
     @property
     def target_open(self) -> bool:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from mappings.dates import parse_date
 from mappings.deciding import order_values as values
-from mappings.deciding.order_antigens import antigen_state
+from mappings.deciding.order_antigens import antigen_state, later_not_seen
 from mappings.deciding.order_case import Case, Found, planned_words, shown, span
-from mappings.deciding.order_repeats import given_before_relapse
+from mappings.deciding.order_repeats import given_before_relapse, given_not_seen
 from mappings.evaluation import RelapseCategory
 from mappings.facts import PriorTherapy
 from mappings.loading import Concept, OrderCondition
@@ -57,8 +57,8 @@ def _transplant_not_seen(case: Case, condition: OrderCondition, ordered: Concept
     """Whether an earlier transplant cannot be excluded because its records were not read in full (rules 11.5)."""
     if _transplants(case, ("allo", "unspecified")):
         return None
-    seen = {row.type: row.state for row in case.evaluation.facts.seen}
-    return Found() if any(seen.get(kind) != "complete" for kind in condition.types) else None
+    missed = case.not_read(condition.types)
+    return Found((("missed", " and ".join(missed)),)) if missed else None
 
 
 def _collection_planned(case: Case, condition: OrderCondition, ordered: Concept) -> Found | None:
@@ -67,16 +67,24 @@ def _collection_planned(case: Case, condition: OrderCondition, ordered: Concept)
     return Found((("plan", planned_words(orders)),)) if orders else None
 
 
+_PLANS_STAND_IN = {
+    "transplant": ("ServiceRequest",),
+    "collection": ("ServiceRequest", "MedicationRequest"),  # a CAR T product may be ordered as a medicine
+}
+
+
 def _plans_not_seen(case: Case, condition: OrderCondition, ordered: Concept) -> Found | None:
     """Whether plans of these types may stand in orders that were not read or not part of what came (rules 11.5)."""
     if "transplant" in condition.types and (case.transplant_orders() or case.ordered_transplants()):
         return None
     if "collection" in condition.types and case.collections():
         return None
-    states = [row.state for row in case.evaluation.facts.seen if row.type == "ServiceRequest"]
-    if "complete" in states:
-        return None
-    return Found() if ("not-read" if states else "not-given") in condition.states else None
+    held = {kind for one in condition.types for kind in _PLANS_STAND_IN.get(one, ())}
+    seen = {row.type: row.state for row in case.evaluation.facts.seen}
+    asked = [seen[kind] for kind in held if kind in seen]
+    if any(state != "complete" for state in asked):
+        return Found() if "not-read" in condition.states else None
+    return Found() if "ServiceRequest" not in seen and "not-given" in condition.states else None
 
 
 def _label_withdrawn(case: Case, condition: OrderCondition, ordered: Concept) -> Found | None:
@@ -96,6 +104,7 @@ def _label_withdrawn(case: Case, condition: OrderCondition, ordered: Concept) ->
 
 CRITERIA: dict[str, Criterion] = {
     "antigen-state": antigen_state,
+    "antigen-later-not-seen": later_not_seen,
     "lineage-switch": _lineage_switch,
     "transplant-planned": _transplant_planned,
     "transplant-given": _transplant_given,
@@ -110,5 +119,6 @@ CRITERIA: dict[str, Criterion] = {
     "value-not-seen": values.value_not_seen,
     "label-withdrawn": _label_withdrawn,
     "given-before-relapse": given_before_relapse,
+    "given-not-seen": given_not_seen,
 }
 """Every criterion by the name rules use; the check of the knowledge folder knows the same names."""

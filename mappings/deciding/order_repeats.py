@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mappings.dates import ClinicalDate, before
-from mappings.deciding.order_case import Case, Found, shown, span
+from mappings.deciding.order_case import Case, Found, is_car, shown, span
 from mappings.evaluation import RelapseCategory
 from mappings.facts import Certainty, DiseaseEvent, EventKind, SourceRef
 from mappings.loading import Concept, OrderCondition
@@ -62,6 +62,14 @@ def given_before_relapse(case: Case, condition: OrderCondition, ordered: Concept
     )
     sources = [source for c in courses for source in c.sources]
     return Found(fills, (*sources, *((failure.source,) if failure is not None else ())))
+
+
+def given_not_seen(case: Case, condition: OrderCondition, ordered: Concept) -> Found | None:
+    """Whether it cannot be told if a drug was given before, because doses were not read in full (rules 11.5)."""
+    if case.assessment.category not in _RELAPSE or is_car(ordered) or _courses(case, ordered):
+        return None
+    missed = case.not_read(condition.types)
+    return Found((("missed", " and ".join(missed)),)) if missed else None
 
 
 _KINDS = {

@@ -15,10 +15,14 @@ _COMMON = frozenset({"order"})
 # What a criterion needs to be told, and what it can fill in.
 CRITERIA: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "antigen-state": (frozenset({"antigen", "states"}), frozenset({"antigen", "because", "date", "others"})),
+    "antigen-later-not-seen": (
+        frozenset({"antigen", "states", "types"}),
+        frozenset({"antigen", "state", "because", "date", "missed"}),
+    ),
     "lineage-switch": (frozenset(), frozenset()),
     "transplant-planned": (frozenset(), frozenset({"plan"})),
     "transplant-given": (frozenset({"types"}), frozenset({"given", "date"})),
-    "transplant-not-seen": (frozenset({"types"}), frozenset()),
+    "transplant-not-seen": (frozenset({"types"}), frozenset({"missed"})),
     "collection-planned": (frozenset(), frozenset({"plan"})),
     "plans-not-seen": (frozenset({"types", "states"}), frozenset()),
     "finding-present": (frozenset({"fact"}), frozenset({"value", "date"})),
@@ -29,6 +33,7 @@ CRITERIA: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "value-not-seen": (frozenset({"fact"}), frozenset()),
     "label-withdrawn": (frozenset({"option", "diseases"}), frozenset({"region", "date", "indication"})),
     "given-before-relapse": (frozenset(), frozenset({"given", "date", "relapse"})),
+    "given-not-seen": (frozenset({"types"}), frozenset({"missed"})),
 }
 
 

@@ -7,25 +7,26 @@ longer one in which nothing was found counts as unreadable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Raw
 from msgspec.structs import replace
 
+from mappings.dates import ClinicalDate
 from mappings.loading import Concept
 from mappings.orders import DraftOrder, OrderRole
 from mappings.reading import when, wire
 from mappings.reading.car_t_act import act_of, says_infused
-from mappings.reading.chart import make_hit, reference_key
+from mappings.reading.chart import make_hit
 from mappings.reading.denial import Names
+from mappings.reading.order_given import Given, Medications, contained_in
 from mappings.reading.order_regimens import Regimens
 from mappings.reading.order_tests import TestWords
 from mappings.reading.order_transplant import TransplantNamed, TransplantWords, clauses_of
 from mappings.reading.recognise import Recogniser, label_of, texts_of
 from mappings.reading.vocabulary import Vocabulary, WordList
-from mappings.reading.wire import NOTHING, Resource
+from mappings.reading.wire import Resource
 
 if TYPE_CHECKING:
     from mappings.loading import Knowledge
@@ -35,34 +36,14 @@ _CAR_T = ("car-t-product", "car-t-target-known", "car-t-administration")
 _GIVES = ("therapy", "transplant", "radiotherapy", *_CAR_T)
 _TESTS = ("antigen-observation", "immunophenotype-report")
 _FOUND = (OrderRole.TREATMENT, OrderRole.COLLECTION, OrderRole.TRANSPLANT_PLAN)
+_JOINED = re.compile(r"\s*[+&]\s*|\s(?:and|with|plus)\s", re.IGNORECASE)
 _NAME_LIMIT = 400  # as the recogniser reads names
 _NAMES_LIMIT = 40
-
-
-class More(wire.Struct, gc=False):
-    """Elements of an order that a chart's reading does not need."""
-
-    doNotPerform: Raw = NOTHING  # noqa: N815
-    orderDetail: Raw = NOTHING  # noqa: N815
-    ingredient: Raw = NOTHING
 
 
 class _Ingredient(wire.Struct, gc=False):
     itemCodeableConcept: wire.Concept | None = None  # noqa: N815
     itemReference: wire.Reference | None = None  # noqa: N815
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """One resource of a Bundle with the elements beyond the common shape, and the address it came under."""
-
-    resource: Resource
-    more: More
-    url: str = ""
-
-    @property
-    def reference(self) -> str:
-        return f"{self.resource.resourceType}/{self.resource.id or '?'}"
 
 
 Owned = Callable[[Resource], "bool | None"]
@@ -83,6 +64,10 @@ class OrderReader:
         self._transplants = TransplantWords(lexicon["transplant"], self._recogniser)
         self._allogeneic = knowledge.concepts["transplant-allogeneic"]
         self._assay = WordList(lexicon["assay"]["words"])
+        collection = lexicon["collection"]
+        self._apheresis = WordList(collection["alone"])
+        self._collecting = WordList(collection["beside_car_t"])
+        self._of_a_sample = WordList((*collection["of_a_sample"], *lexicon["assay"]["words"]))
 
     def says_nothing(self, given: Given) -> bool:
         """Whether a medicine of the chart names nothing that is known; the quick way past a long list of them."""
@@ -94,7 +79,7 @@ class OrderReader:
         return not self._regimens.drugs((text[:_NAME_LIMIT] for text in texts_of(name)), service=False)
 
     def order(
-        self, given: Given, owned: Owned, medications: Mapping[str, Sequence[Given]], selected: bool
+        self, given: Given, owned: Owned, medications: Medications, selected: bool
     ) -> DraftOrder | None:
         """One order; None for what is no order of a treatment or service, is over, or says not to do it."""
         resource = given.resource
@@ -102,7 +87,7 @@ class OrderReader:
         status = (resource.status or "").strip().lower()
         if kind not in ("MedicationRequest", "ServiceRequest", "Procedure") or status in _ENDED:
             return None
-        if wire.peek(given.more.doNotPerform, bool) is True:
+        if wire.peek(resource.doNotPerform, bool) is True:
             return None
         if owned(resource) is False:
             return DraftOrder(given.reference, kind, "", selected=selected, problem="other-patient")
@@ -130,7 +115,7 @@ class OrderReader:
             concepts=gives,
             status=status,
             selected=selected,
-            authored=when.date_at(resource.authoredOn),
+            authored=_day_of(resource),
             antigens=self._tests.antigens(joined, concepts) if kind == "ServiceRequest" else (),
             biopsy=kind == "ServiceRequest" and self._tests.takes_tissue(joined, concepts),
         )
@@ -139,9 +124,14 @@ class OrderReader:
         self, named: Iterable[wire.Concept], texts: Sequence[str], *, service: bool
     ) -> tuple[Concept, ...]:
         found = [c for one in named for c in self._recogniser.concepts(one)]
-        return tuple(dict.fromkeys((*found, *self._regimens.drugs(texts, service=service))))
+        regimens = self._regimens.drugs(texts, service=service)
+        if service and any(concept.kind == "therapy" for concept in found):
+            # beside a drug that is named, a short name is a regimen too: "Polivy + BR"
+            joined = (part for text in texts for part in _JOINED.split(text)[:_NAMES_LIMIT] if part != text)
+            regimens += self._regimens.drugs(joined, service=False)
+        return tuple(dict.fromkeys((*found, *regimens)))
 
-    def _named(self, given: Given, medications: Mapping[str, Sequence[Given]]) -> list[wire.Concept]:
+    def _named(self, given: Given, medications: Medications) -> list[wire.Concept]:
         """The names of what is ordered: codes and texts, a Medication by reference, details of a service."""
         resource = given.resource
         if resource.resourceType != "MedicationRequest":
@@ -152,9 +142,7 @@ class OrderReader:
         reference = wire.peek(resource.medicationReference, wire.Reference)
         if reference is None:
             return named
-        for found in _contained(resource, reference.reference) or medications.get(
-            reference_key(reference.reference), ()
-        ):
+        for found in contained_in(resource, reference.reference) or medications.find(reference.reference):
             parts = wire.peek_list(found.more.ingredient, _Ingredient)
             shown = [p.itemReference.display for p in parts if p.itemReference is not None]
             named += [c for c in (found.resource.code, *(p.itemCodeableConcept for p in parts)) if c]
@@ -202,7 +190,8 @@ class OrderReader:
         untrue = names.denied(about) or names.are("history", about) or names.are("family", about)
         joined = " ; ".join(texts)
         kinds = {concept.kind for concept in concepts}
-        if "car-t-not-infusion" in kinds and not untrue and not self._not_collection.any_in(joined):
+        collects = "car-t-not-infusion" in kinds or self._collects(concepts, texts, joined)
+        if collects and not untrue and not self._not_collection.any_in(joined):
             return OrderRole.COLLECTION, ()
         if transplant is not None and transplant.may_be_allogeneic:
             return self._to_transplant(transplant, concepts, joined)
@@ -220,6 +209,15 @@ class OrderReader:
             if act_of(hit, self._recogniser, self._vocabulary) != "infusion":
                 return OrderRole.OTHER, ()
         return OrderRole.TREATMENT, gives
+
+    def _collects(self, concepts: tuple[Concept, ...], texts: tuple[str, ...], joined: str) -> bool:
+        """Whether words name an apheresis of lymphocytes, or the collection or making of a CAR T product."""
+        cars = tuple(concept for concept in concepts if concept.kind in _CAR_T)
+        if not cars or self._says_given(cars, texts):
+            return not cars and self._apheresis.any_in(joined)
+        return self._apheresis.any_in(joined) or (
+            self._collecting.any_in(joined) and not self._of_a_sample.any_in(joined)
+        )
 
     def _to_transplant(
         self, transplant: TransplantNamed, concepts: tuple[Concept, ...], joined: str
@@ -272,17 +270,12 @@ def _is_long(concept: wire.Concept) -> bool:
     )
 
 
+def _day_of(resource: Resource) -> ClinicalDate | None:
+    """When an order was written; a procedure bears the day it is for instead."""
+    if resource.resourceType != "Procedure":
+        return when.date_at(resource.authoredOn)
+    return when.date_at(resource.performedDateTime) or when.period(resource.performedPeriod)
+
+
 def _gives(concepts: Iterable[Concept]) -> tuple[Concept, ...]:
     return tuple(dict.fromkeys(c for c in concepts if c.kind in _GIVES))
-
-
-def _contained(holder: Resource, reference: str | None) -> list[Given]:
-    """The resource inside an order that a `#id` points to."""
-    if not reference or not reference.startswith("#"):
-        return []
-    found = []
-    for raw in wire.peek_list(holder.contained, Raw):
-        inner = wire.peek(raw, Resource)
-        if inner is not None and inner.id in (reference, reference[1:]):
-            found.append(Given(inner, wire.peek(raw, More) or More()))
-    return found

@@ -18,14 +18,18 @@ from mappings.reading import wire
 from mappings.reading.chart import Chart, reference_key
 from mappings.reading.decode import Decoded, decode_tolerantly
 from mappings.reading.guard import BadBody
-from mappings.reading.order_names import Given, More, OrderReader, Owned
-from mappings.reading.owner import Owners, find_patient, own_references
+from mappings.reading.order_given import Given, Medications, More
+from mappings.reading.order_names import OrderReader, Owned
+from mappings.reading.owner import Owners, find_patient, own_references, own_server
 from mappings.reading.wire import NOTHING, Resource
 
 if TYPE_CHECKING:
     from mappings.loading import Knowledge
 
 _OPEN = frozenset({"draft", "active", "on-hold", "unknown", ""})
+_OPEN_PROCEDURE = frozenset(
+    {"preparation"}
+)  # on hold or of unknown status it may have been done (rules 11.6)
 _KINDS_OF_CHART = frozenset({"MedicationRequest", "ServiceRequest", "Procedure", "Medication"})
 _DEPTH = 4
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
@@ -65,7 +69,7 @@ def read_drafts(
     held = _given_of(chart) if chart is not None else []
     owned = _owned(chart or Decoded(), wire.peek(context.patientId, str) or "", (*held, *given))
     reader = _reader(SameKnowledge(knowledge))
-    medications = _medications(held) | _medications(given)
+    medications = Medications(own_server(chart or Decoded()), given, held)
     drafts = [
         order
         for one in given
@@ -81,22 +85,22 @@ def medications_pointed_to(raw_context: bytes | Raw) -> tuple[wire.Reference, ..
         given, _ = _entries_of(context.draftOrders) if context is not None else ([], [])
     except BadBody:
         return ()
-    held = _medications(given)
+    held = Medications("", given)
     references = (wire.peek(one.resource.medicationReference, wire.Reference) for one in given)
-    return tuple(one for one in references if one is not None and reference_key(one.reference) not in held)
+    return tuple(one for one in references if one is not None and not held.find(one.reference))
 
 
 def read_open_orders(decoded: Decoded, patient_id: str, knowledge: Knowledge) -> tuple[DraftOrder, ...]:
     """Open orders of the chart that an order rule or a suggestion has to know: never those of another patient."""
     given = _given_of(decoded)
     reader = _reader(SameKnowledge(knowledge))
-    medications = _medications(given)
+    medications = Medications(own_server(decoded), given)
     owned = _owned(decoded, patient_id, given)
     found = []
     for one in given:
         status = (one.resource.status or "").strip().lower()
-        planned = one.resource.resourceType == "Procedure" and status == "preparation"
-        if (not planned and status not in _OPEN) or reader.says_nothing(one):
+        open_ = _OPEN_PROCEDURE if one.resource.resourceType == "Procedure" else _OPEN
+        if status not in open_ or reader.says_nothing(one):
             continue
         order = reader.order(one, owned, medications, False)
         if order is not None and not order.problem and order.role is not OrderRole.OTHER:
@@ -163,16 +167,6 @@ def _flatten(value: Resource, url: str, depth: int) -> Iterator[tuple[Resource, 
     for entry in value.entry or ():
         if entry.resource is not None and depth < _DEPTH:
             yield from _flatten(entry.resource, entry.fullUrl or "", depth + 1)
-
-
-def _medications(given: Iterable[Given]) -> dict[str, list[Given]]:
-    """Medications by every name they may be pointed to with; of two with one name both count."""
-    found: dict[str, list[Given]] = {}
-    for one in given:
-        if one.resource.resourceType == "Medication":
-            for key in {one.reference, one.url, reference_key(one.url)} - {""}:
-                found.setdefault(key, []).append(one)
-    return found
 
 
 def _is_selected(one: Given, selections: set[str]) -> bool:

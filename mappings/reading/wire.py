@@ -169,6 +169,7 @@ class Resource(Struct, gc=False, omit_defaults=True):
     # medication
     medicationReference: Raw = NOTHING  # noqa: N815
     intent: Raw = NOTHING
+    doNotPerform: Raw = NOTHING  # noqa: N815
     # procedure
     reasonCode: Raw = NOTHING  # noqa: N815
     outcome: Raw = NOTHING

@@ -20,6 +20,7 @@ from builders import (
     knowledge,
     observation,
     order,
+    outcome,
     patient,
     prefetch,
     procedure,
@@ -72,11 +73,28 @@ def positive(*more: Any) -> Evaluation:
     return relapsed(stain("Positive"), stain("Positive", "CD20"), *more)
 
 
+def positive_without_doses() -> Evaluation:
+    return relapsed(stain("Positive"), stain("Positive", "CD20"), medicationAdministrations=FAILED)
+
+
+def _cut(kind: str, *resources: Any) -> Any:
+    return bundle(resources, kind, total=900)
+
+
 ALLO = procedure("Allogeneic stem cell transplant", "2020-01-01", id="allo")
 TRANSPLANT = procedure("Stem cell transplant", "2020-01-01", id="sct")
 AUTO = procedure("Autologous stem cell transplant", "2020-01-01", id="auto")
 PLANNED = order("Allogeneic stem cell transplant", LATER, id="allo-order")
 CUT = {**bundle([service("Complete blood count")], "ServiceRequest"), "total": 9}
+FAILED = outcome(severity="error")
+UNNAMED_DOSE = {
+    "resourceType": "MedicationAdministration",
+    "id": "unnamed",
+    "status": "completed",
+    "subject": {"reference": f"Patient/{PATIENT}"},
+    "medicationReference": {"reference": "Medication/zz"},
+    "effectiveDateTime": LATER,
+}
 PREGNANT = condition("Pregnancy", "active", id="preg", onsetDateTime="2026-03-01")
 
 TABLE: dict[str, Given] = {
@@ -303,6 +321,62 @@ TABLE: dict[str, Given] = {
         ("inotuzumab", service("Autologous stem cell transplant")),
         set(),
     ),
+    # doses and results after the result were not seen
+    **{
+        f"{antigen} positive, {key} {how}": (
+            lambda antigen=antigen, keys={key: given}: relapsed(stain("Positive", antigen), **keys),
+            (ordered,),
+            {f"{antigen.lower()}-later-not-seen"},
+        )
+        for antigen, ordered in (("CD19", "Blincyto"), ("CD20", "Columvi"), ("CD22", "Besponsa"))
+        for key in ("medicationAdministrations", "reports")
+        for how, given in (("with an error", FAILED), ("absent", ...), ("null", None))
+    },
+    "cd19 positive, administrations cut short": (
+        lambda: relapsed(stain("Positive"), medicationAdministrations=_cut("MedicationAdministration")),
+        ("Zynlonta",),
+        {"cd19-later-not-seen"},
+    ),
+    "cd19 positive, results cut short": (
+        lambda: relapsed(observations=_cut("Observation", stain("Positive"))),
+        ("Zynlonta",),
+        {"cd19-later-not-seen"},
+    ),
+    "cd19 positive, procedures cut short": (
+        lambda: judge(condition(), stain("Positive"), procedures=_cut("Procedure", procedure())),
+        ("Zynlonta",),
+        {"cd19-later-not-seen"},
+    ),
+    "cd19 low, administrations with an error": (
+        lambda: relapsed(stain("Weakly positive"), medicationAdministrations=FAILED),
+        ("Zynlonta",),
+        {"cd19-low", "cd19-later-not-seen"},
+    ),
+    "cd19 negative, administrations with an error": (
+        lambda: relapsed(stain("Negative"), medicationAdministrations=FAILED),
+        ("Zynlonta",),
+        {"cd19-negative"},
+    ),
+    "cd19 positive, a dose of an unknown drug": (
+        lambda: relapsed(stain("Positive"), UNNAMED_DOSE),
+        ("Zynlonta",),
+        {"cd19-later-not-seen"},
+    ),
+    "dual CAR, administrations with an error": (
+        lambda: relapsed(stain("Positive"), medicationAdministrations=FAILED),
+        (service("CD19/CD22 CAR T infusion"),),
+        {"cd19-later-not-seen"},
+    ),
+    "CAR T of no target, administrations with an error": (
+        lambda: relapsed(stain("Positive"), medicationAdministrations=FAILED),
+        (service("CAR-T cell infusion"),),
+        {"cd19-later-not-seen-target-not-stated"},
+    ),
+    "rituximab, administrations with an error": (
+        lambda: positive_without_doses(),
+        ("rituximab",),
+        {"cd20-antibody-later-not-seen"},
+    ),
     # lineage
     "lineage switch": (switched, ("Blincyto",), {"lineage-switch", "cd19-unknown"}),
     # PD-1
@@ -354,7 +428,32 @@ TABLE: dict[str, Given] = {
         {"transplant-plans-not-read"},
     ),
     "pd-1, nothing against it": (positive, ("pembrolizumab",), set()),
+    "pd-1, transplant only as a problem, problems not read": (
+        lambda: judge(procedure(), stain("Positive"), conditions=FAILED),
+        ("pembrolizumab",),
+        {"pd1-transplant-not-seen"},
+    ),
     # bendamustine
+    "bendamustine, orders not read in full": (
+        lambda: judge(condition(), procedure(), stain("Positive"), serviceRequests=CUT),
+        ("bendamustine",),
+        {"collection-plans-not-read"},
+    ),
+    "bendamustine, orders answered with an error": (
+        lambda: judge(condition(), procedure(), stain("Positive"), serviceRequests=FAILED),
+        ("bendamustine",),
+        {"collection-plans-not-read"},
+    ),
+    "bendamustine, orders of medicines answered with an error": (
+        lambda: judge(condition(), procedure(), stain("Positive"), medicationRequests=FAILED),
+        ("bendamustine",),
+        {"collection-plans-not-read"},
+    ),
+    "bendamustine alone, orders not given": (
+        lambda: judge(condition(), procedure(), stain("Positive"), serviceRequests=...),
+        ("bendamustine",),
+        set(),
+    ),
     "bendamustine beside something else, orders not given": (
         lambda: judge(condition(), procedure(), stain("Positive"), serviceRequests=...),
         ("bendamustine", "ibrutinib", "Revlimid"),
@@ -402,6 +501,21 @@ TABLE: dict[str, Given] = {
     "acalabrutinib in MCL": (lambda: mcl(), ("acalabrutinib",), set()),
     "ibrutinib in DLBCL": (positive, ("ibrutinib",), set()),
     # repeats
+    "whether given before, administrations with an error": (
+        lambda: positive_without_doses(),
+        ("Polivy",),
+        {"earlier-doses-not-seen"},
+    ),
+    "whether given before, a course is on record all the same": (
+        lambda: relapsed(
+            stain("Positive"),
+            procedure("Polatuzumab vedotin infusion", "2024-03-01", id="pola"),
+            medicationAdministrations=FAILED,
+        ),
+        ("Polivy",),
+        {"given-before-relapse"},
+    ),
+    "whether given before, steroid": (lambda: positive_without_doses(), ("dexamethasone",), set()),
     "repeat of a failed drug": (
         lambda: positive(administration("Polatuzumab vedotin", "2024-03-01", id="pola")),
         ("Polivy",),
