@@ -14,7 +14,6 @@ from mappings.facts import (
     AntigenResult,
     AntigenState,
     CarTInfusion,
-    Certainty,
     Method,
     SpecimenKind,
 )
@@ -145,25 +144,6 @@ def _disagreement(view: AntigenView) -> str:
         by = f" by {method}" if method else ""
         parts.append(f"{STATE_WORDS[result.state]}{by} ({_place(result)})")
     return f"{view.antigen.value} unknown, results disagree (discordant): {'; '.join(parts)}."
-
-
-def confirmation_line(assessment: Assessment) -> str:
-    """How firmly the relapse stands; suspected and MRD level are said before anything else (rules 11.9)."""
-    date = assessment.timing.relapse_date
-    when = date.display() if date else "date not known"
-    if assessment.confirmation is Certainty.SUSPECTED:
-        words = _relapse_words(assessment)
-        return f"Suspected, not confirmed, {when}{words}. Imaging alone can mislead."
-    if assessment.confirmation is Certainty.MRD:
-        return f"MRD level, below morphological relapse, {when}."
-    if assessment.confirmation is Certainty.CONFIRMED:
-        return f"Relapse first on record {when}, confirmed by malignant cells in a specimen."
-    return f"Relapse stated in the chart, {when}; no specimen on record confirms it."
-
-
-def _relapse_words(assessment: Assessment) -> str:
-    source = assessment.timing.relapse_source
-    return f" (“{plain(source.quote, 70)}”)" if source is not None and source.quote else ""
 
 
 def branch_line(assessment: Assessment) -> str:

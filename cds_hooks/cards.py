@@ -12,6 +12,7 @@ from cds_hooks.extension import NAME, extension
 from cds_hooks.names import CardNames
 from cds_hooks.plain import plain
 from cds_hooks.remark_words import remark_line
+from cds_hooks.standing import confirmation_line, later_therapy_line, specimens_unread
 from mappings.evaluation import Assessment, Branch, Evaluation, RelapseCategory
 from mappings.facts import Antigen, AntigenState, Certainty
 
@@ -105,9 +106,10 @@ def response_json(
 
 def _relapse_card(evaluation: Evaluation, names: CardNames, notes: tuple[str, ...]) -> Card:
     assessment = evaluation.assessment
-    lead = [lines.confirmation_line(assessment), *lines.result_lines(assessment)]
+    lead = [confirmation_line(evaluation), *lines.result_lines(assessment)]
     if assessment.confirmation is Certainty.CONFIRMED:
         lead = [*lead[1:], lead[0]]
+    lead.append(later_therapy_line(evaluation))
     if assessment.category is RelapseCategory.LINEAGE_SWITCH:
         lead.insert(
             0, "Lineage switch: confirm the lineage; B-cell antigens no longer lead the choice of therapy."
@@ -132,7 +134,7 @@ def _relapse_card(evaluation: Evaluation, names: CardNames, notes: tuple[str, ..
     switch = assessment.category is RelapseCategory.LINEAGE_SWITCH
     return Card(
         kind=assessment.category.value,
-        summary=_fitted(_relapse_head(assessment, names), _relapse_extras(assessment)),
+        summary=_fitted(_relapse_head(assessment, names), _relapse_extras(evaluation)),
         detail=card_detail([*lead, infusion], items, lines.closing_line(evaluation)),
         indicator="warning" if switch else "info",
         suggests=True,
@@ -177,13 +179,15 @@ def _relapse_head(assessment: Assessment, names: CardNames) -> str:
     return f"{head}{event}, {when}."
 
 
-def _relapse_extras(assessment: Assessment) -> list[str]:
+def _relapse_extras(evaluation: Evaluation) -> list[str]:
+    assessment = evaluation.assessment
     extras = []
     cd19 = assessment.antigen(Antigen.CD19)
     if cd19.preliminary:
         extras.append("Preliminary result.")
     if assessment.confirmation is Certainty.SUSPECTED:
-        extras.append("Not confirmed by tissue.")
+        unread = specimens_unread(evaluation)
+        extras.append("Not confirmed in what was read." if unread else "Not confirmed by tissue.")
     elif assessment.confirmation is Certainty.MRD:
         extras.append("Below morphological relapse.")
     if assessment.branch is Branch.CNS and assessment.confirmation in (Certainty.SUSPECTED, Certainty.MRD):

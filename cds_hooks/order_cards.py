@@ -12,6 +12,7 @@ from cds_hooks.cards import MAX_CARDS, MAX_SUMMARY, Card, card_detail
 from cds_hooks.facts_digest import facts_digest, findings_digest
 from cds_hooks.names import CardNames
 from cds_hooks.plain import all_of, plain, sentence, upper_first
+from cds_hooks.standing import confirmation_line
 from mappings.deciding.orders import problem_words
 from mappings.evaluation import Assessment, Evaluation, OptionMatch, RelapseCategory, Route
 from mappings.facts import Certainty
@@ -78,7 +79,7 @@ def _card(
 ) -> OrderCard:
     assessment = evaluation.assessment
     asks = any(one.asks_testing for one in findings)
-    lead = [*_orders(findings), *_results(assessment, findings), *_relapse(assessment)]
+    lead = [*_orders(findings), *_results(assessment, findings), *_relapse(evaluation)]
     lead.append(lines.infusion_line(assessment.anchor, names))
     items = [
         *(f"{_said(one, one.sentence, _VALUE, 0)} Rule {one.basis}." for one in findings),
@@ -164,10 +165,10 @@ def _results(assessment: Assessment, findings: Sequence[OrderFinding]) -> list[s
     return lines.result_lines(assessment) if any(one.antigen for one in findings) else []
 
 
-def _relapse(assessment: Assessment) -> list[str]:
-    if assessment.confirmation is Certainty.NONE:
+def _relapse(evaluation: Evaluation) -> list[str]:
+    if evaluation.assessment.confirmation is Certainty.NONE:
         return []
-    return [lines.confirmation_line(assessment)]
+    return [confirmation_line(evaluation)]
 
 
 def _alternatives(evaluation: Evaluation, findings: Sequence[OrderFinding]) -> str:

@@ -34,6 +34,7 @@ from mappings.loading import Knowledge
 from mappings.loading.same import SameKnowledge
 from mappings.reading.decode import Decoded
 from mappings.reading.facts_of import ChartReader
+from mappings.sources import is_stated
 
 REGIONS = ("US", "EU")
 _ASSESSED = frozenset({"antigen", "course", "car-t", "diagnosis", "report", "monitoring"})
@@ -141,7 +142,7 @@ def assess(facts: Facts, knowledge: Knowledge, as_of: ClinicalDate) -> Assessmen
         branch=branch,
         confirmation=course.certainty if trail[3].outcome is Outcome.HOLDS else Certainty.NONE,
         antigens=views,
-        timing=_timing(course, knowledge),
+        timing=_timing(course, knowledge, views),
         disease=disease.diagnosis,
         disease_group=disease.group,
         disease_scope=disease.scope,
@@ -155,6 +156,9 @@ def assess(facts: Facts, knowledge: Knowledge, as_of: ClinicalDate) -> Assessmen
         set_aside=_of_kind(remarks, "set-aside"),
         unread=_of_kind(remarks, "unread"),
         remarks=_of_kind(remarks, "remark") + _notes(disease, course),
+        confirmation_sources=tuple(
+            item.event.source for item in course.relapse if item.event.certainty is course.certainty
+        ),
     )
 
 
@@ -176,13 +180,15 @@ def _date_by_specimen(course: Course, views: tuple[AntigenView, ...]) -> Course:
     """If only the specimen dates the relapse, its date is the relapse date (11.3)."""
     if not course.in_relapse or course.start is not None:
         return course
-    dates = [r.collected for view in views for r in view.results if r.collected is not None]
+    found = [r for view in views for r in view.results if r.collected is not None]
+    charted = [r for r in found if not is_stated(r.source)]
+    dates = [r.collected for r in charted or found if r.collected is not None]
     if dates:
         course.start = min(dates, key=lambda d: d.first)
     return course
 
 
-def _timing(course: Course, knowledge: Knowledge) -> Timing:
+def _timing(course: Course, knowledge: Knowledge, views: tuple[AntigenView, ...]) -> Timing:
     if not course.in_relapse:
         return Timing(None, None, None)
     days = days_to_relapse(course)
@@ -194,6 +200,9 @@ def _timing(course: Course, knowledge: Knowledge) -> Timing:
     elif course.refractory_stated:
         refractory = True
     source = next((item.event.source for item in course.relapse if item.date is course.start), None)
+    if source is None and course.start is not None:
+        results = (result for view in views for result in view.results)
+        source = next((result.source for result in results if result.collected is course.start), None)
     return Timing(days, row.id if row else None, refractory, course.start, source, response)
 
 

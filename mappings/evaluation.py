@@ -116,7 +116,10 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """Category, axes, trail and gaps, before any option is looked at."""
+    """Category, axes, trail and gaps, before any option is looked at.
+
+    `confirmation_sources`: what the relapse stands on as firmly as `confirmation` says, statements included (H-46).
+    """
 
     category: RelapseCategory
     branch: Branch | None
@@ -136,6 +139,7 @@ class Assessment:
     set_aside: tuple[Remark, ...]
     unread: tuple[Remark, ...]
     remarks: tuple[Remark, ...]
+    confirmation_sources: tuple[SourceRef, ...] = ()
 
     def antigen(self, antigen: Antigen) -> AntigenView:
         """The view of one antigen."""

@@ -34,13 +34,14 @@ from mappings.facts import (
 from mappings.loading import Knowledge
 from mappings.reading.decode import Decoded
 from mappings.reading.facts_of import ChartReader
+from mappings.sources import BLOOD_WITH_CELLS, STATED, STATED_PREFIX, is_stated
 
-STATED = "stated by the user"
-_PREFIX = "stated/"
+__all__ = ["STATED", "evaluate_with", "is_stated", "statement_words", "whole_facts"]
+
 _SITES = {
     SpecimenKind.TISSUE: "tissue",
     SpecimenKind.MARROW: "marrow",
-    SpecimenKind.BLOOD: "blood",
+    SpecimenKind.BLOOD: BLOOD_WITH_CELLS,
     SpecimenKind.CSF: "CSF",
     SpecimenKind.EFFUSION: "effusion",
     SpecimenKind.UNSPECIFIED: "specimen not stated",
@@ -86,11 +87,6 @@ class StatedCorrection:
 Statement = StatedAntigen | StatedInfusion | StatedConfirmation | StatedCorrection
 
 
-def is_stated(source: SourceRef | None) -> bool:
-    """Whether a source is a statement of the user and no record of the chart."""
-    return source is not None and source.reference.startswith(_PREFIX)
-
-
 def statement_words(statement: Statement) -> str:
     """A statement in words, without saying who made it: `CD22 positive, tissue, IHC, collected 18 Nov 2026`."""
     match statement:
@@ -103,8 +99,8 @@ def statement_words(statement: Statement) -> str:
             targets = " and ".join(statement.targets)
             return f"{statement.label} ({targets}) infused {statement.infused.display()}"
         case StatedConfirmation():
-            site = _SITES[statement.specimen]
-            return f"relapse confirmed by {site}, collected {statement.collected.display()}"
+            cells = f"malignant cells in a specimen: {_SITES[statement.specimen]}"
+            return f"relapse confirmed by {cells}, collected {statement.collected.display()}"
         case StatedCorrection():
             return f"{statement.reference} left out of account"
 
@@ -129,8 +125,7 @@ def evaluate_with(
     for number, statement in numbered:
         base = _with_event(base, statement, number)
     laid = _with_antigens(base, numbered, knowledge, moment)
-    stated = [result for result in laid.antigens if is_stated(result.source)]
-    assessment = _marked(assess(laid, knowledge, moment), stated)
+    assessment = _marked(assess(laid, knowledge, moment))
     return decide(laid, assessment, knowledge, moment, tuple(regions))
 
 
@@ -156,7 +151,7 @@ def _moment(as_of: datetime) -> ClinicalDate:
 
 
 def _source(number: int, statement: Statement) -> SourceRef:
-    return SourceRef(f"{_PREFIX}{number}", "statement", f"{statement_words(statement)} ({STATED})")
+    return SourceRef(f"{STATED_PREFIX}{number}", "statement", f"{statement_words(statement)} ({STATED})")
 
 
 def _with_event(facts: Facts, statement: Statement, number: int) -> Facts:
@@ -180,7 +175,7 @@ def _with_event(facts: Facts, statement: Statement, number: int) -> Facts:
             when=statement.collected,
             source=_source(number, statement),
             site=statement.specimen.value,
-            words=f"malignant cells in {_SITES[statement.specimen]} ({STATED})",
+            words=f"malignant cells in a specimen: {_SITES[statement.specimen]} ({STATED})",
         )
         return replace(facts, events=(*facts.events, event))
     return facts
@@ -270,7 +265,7 @@ def _without(facts: Facts, reference: str, number: int) -> Facts:
     def kept(rows: tuple[_Row, ...]) -> tuple[_Row, ...]:
         return tuple(row for row in rows if not _rests_on(row, reference))
 
-    source = SourceRef(reference, "", f"{_PREFIX}{number}")
+    source = SourceRef(reference, "", f"{STATED_PREFIX}{number}")
     reason = f"is left out of account: {STATED}"
     return replace(
         facts,
@@ -301,7 +296,7 @@ def _rests_on(row: object, reference: str) -> bool:
     return references == {reference}
 
 
-def _marked(assessment: Assessment, stated: Sequence[AntigenResult]) -> Assessment:
+def _marked(assessment: Assessment) -> Assessment:
     """The assessment with the words of what rests on statements saying so, before any option quotes them."""
     mark = f" ({STATED})"
     views = tuple(
@@ -310,18 +305,10 @@ def _marked(assessment: Assessment, stated: Sequence[AntigenResult]) -> Assessme
         else view
         for view in assessment.antigens
     )
-    return replace(assessment, antigens=views, trail=tuple(_step(s, mark, stated) for s in assessment.trail))
+    return replace(assessment, antigens=views, trail=tuple(_step(step, mark) for step in assessment.trail))
 
 
-def _step(step: CriterionResult, mark: str, stated: Sequence[AntigenResult]) -> CriterionResult:
-    """One step with the mark on exactly the words that rest on a statement; chart words stay unmarked."""
-    because = step.because
-    for result in stated:
-        if result.collected is not None:
-            words = f"{result.antigen.value} {result.state.value} on the specimen"
-            dated = f"{words} ({result.collected.display()})"
-            because = because.replace(dated, f"{words} ({result.collected.display()}, {STATED})")
+def _step(step: CriterionResult, mark: str) -> CriterionResult:
+    """One step, marked where it rests on statements alone; words of a single event carry the mark themselves."""
     rests = bool(step.sources) and all(is_stated(source) for source in step.sources)
-    if rests and STATED not in because:
-        because += mark
-    return replace(step, because=because)
+    return replace(step, because=step.because + mark) if rests and STATED not in step.because else step

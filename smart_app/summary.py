@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cds_hooks import card_lines as lines
 from cds_hooks.names import card_names
 from cds_hooks.remark_words import remark_sentence
+from cds_hooks.standing import confirmation_line, later_therapy_line
 from mappings.deciding.options_plan import NOT_SEEN
 from mappings.evaluation import Evaluation, OptionMatch, RelapseCategory, Route
 from mappings.facts import Remark
@@ -62,7 +63,7 @@ def _answer(rows: list[str], evaluation: Evaluation, knowledge: Knowledge) -> No
     rows += _wrap(f"{patient.name or 'Patient'} ({patient.id}){born}{sex}")
     category = knowledge.categories[assessment.category.value]
     rows += ["", *_wrap(f"{category.label.upper()}  [{category.id}]")]
-    rows += _wrap(category.meaning)
+    rows += _wrap(" ".join(part for part in (category.meaning, later_therapy_line(evaluation)) if part))
     timing = assessment.timing
     names = card_names(knowledge)
     if assessment.anchor is not None:
@@ -76,7 +77,7 @@ def _answer(rows: list[str], evaluation: Evaluation, knowledge: Knowledge) -> No
     if assessment.disease is not None:
         rows += _wrap(f"Disease: {assessment.disease.label}")
     if assessment.category.value.startswith("cd19-") or assessment.category is RelapseCategory.LINEAGE_SWITCH:
-        rows += _wrap(lines.confirmation_line(assessment))
+        rows += _wrap(confirmation_line(evaluation))
     branch = lines.branch_line(assessment)
     if branch:
         rows += _wrap(branch)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from mappings.dates import before
 from mappings.evaluation import AntigenView
 from mappings.facts import Antigen, AntigenResult, Method, PriorTherapy, SpecimenKind
+from mappings.sources import BLOOD_WITH_CELLS, is_stated
 
 
 def describe(result: AntigenResult) -> str:
@@ -17,7 +18,8 @@ def describe(result: AntigenResult) -> str:
     if result.h_score:
         parts.append(f"H-score {result.h_score}")
     if result.specimen is not SpecimenKind.UNSPECIFIED:
-        parts.append(_SITES[result.specimen])
+        stated_blood = result.specimen is SpecimenKind.BLOOD and is_stated(result.source)
+        parts.append(BLOOD_WITH_CELLS if stated_blood else _SITES[result.specimen])
     if result.method is not Method.UNSPECIFIED:
         parts.append({Method.FLOW: "flow", Method.IHC: "IHC"}[result.method])
     if result.collected is not None:

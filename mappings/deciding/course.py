@@ -19,6 +19,7 @@ from mappings.facts import (
     Facts,
     Remark,
 )
+from mappings.sources import is_stated
 
 ACTIVE = frozenset(
     {
@@ -114,6 +115,7 @@ def _from_specimens(facts: Facts, reference: CarTInfusion, active: list[Dated]) 
             or result.collected_is_bound
             or result.source.reference in known
             or clear.covers(result)
+            or is_stated(result.source)  # a confirmation is a statement of its own (H-46)
         ):
             continue
         if result.state is AntigenState.UNKNOWN or before(reference.last, date) is not True:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from cds_hooks import card_lines as lines
 from cds_hooks.needs import words_of
+from cds_hooks.standing import confirmation_line, confirmation_mark, confirmed_by_user, later_therapy_line
 from mappings.dates import days_between, parse_date
 from mappings.evaluation import AntigenView, Branch, Evaluation, RelapseCategory
-from mappings.facts import AntigenResult, AntigenState, CarTInfusion
+from mappings.facts import AntigenResult, AntigenState, CarTInfusion, DiseaseEvent
 from mappings.stated import STATED, is_stated
 from smart_app.page import words
 from smart_app.page.gaps import Gap, gaps_of
@@ -73,6 +74,7 @@ class Answer:
     glyph: str
     branch: str
     confirmation: str
+    confirmed_by_user: bool
     day: str
     lede: str
     means: str
@@ -93,7 +95,8 @@ def build_answer(view: PageView) -> Answer:
         title=title,
         glyph=glyph,
         branch=branch_words(evaluation),
-        confirmation=words.CONFIRMATION_WORDS[assessment.confirmation] if in_relapse(evaluation) else "",
+        confirmation=confirmation_mark(evaluation) if in_relapse(evaluation) else "",
+        confirmed_by_user=confirmed_by_user(assessment),
         day=day_lead(evaluation),
         lede=lede(view),
         means=view.knowledge.categories[assessment.category.value].meaning,
@@ -169,7 +172,7 @@ def lede(view: PageView) -> str:
     if assessment.anchor is not None and assessment.category is not RelapseCategory.DECEASED:
         parts.append(f"after {product_words(view)}, {words.date_words(assessment.anchor.first)}.")
     if in_relapse(evaluation):
-        parts.append(lines.confirmation_line(assessment))
+        parts.append(confirmation_line(evaluation))
     if assessment.disease is not None:
         parts.append(words.ended(words.upper_first(words.short(assessment.disease.label, 90))))
     return " ".join(parts)
@@ -178,14 +181,11 @@ def lede(view: PageView) -> str:
 def _notes(view: PageView) -> tuple[str, ...]:
     evaluation = view.evaluation
     assessment = evaluation.assessment
-    notes = []
-    about = lines.branch_line(assessment)
-    if about:
-        notes.append(about)
+    notes = [one for one in (later_therapy_line(evaluation), lines.branch_line(assessment)) if one]
     response = assessment.timing.response
     if response is not None and response.when is not None:
         notes.append(
-            f"Earlier response: {words.short(response.words, 80)}, {words.date_words(response.when)}."
+            f"Earlier response: {_response_words(evaluation, response)}, {words.date_words(response.when)}."
         )
     elif assessment.timing.primary_refractory:
         notes.append(
@@ -197,6 +197,16 @@ def _notes(view: PageView) -> tuple[str, ...]:
     if in_relapse(evaluation) and today is not None:
         notes.append(f"Chart read on day {today}.")
     return tuple(notes)
+
+
+def _response_words(evaluation: Evaluation, response: DiseaseEvent) -> str:
+    """A response as charted; where the chart has a code and no words, as the course names it."""
+    if response.words:
+        return words.short(response.words, 80)
+    entry = next((one for one in evaluation.timeline if one.source == response.source), None)
+    if entry is None:
+        return response.kind.value.replace("-", " ")
+    return words.short(", ".join(part for part in (entry.label, entry.detail) if part), 80)
 
 
 def _other_infusion(infusion: CarTInfusion) -> str:

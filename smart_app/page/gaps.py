@@ -35,10 +35,12 @@ def gaps_of(evaluation: Evaluation) -> list[Gap]:
     missing = [item for item in assessment.missing if item.code != "unseen"]
     unsettled = {view.antigen.value for view in assessment.antigens if view.results}
     asked = {code: _asking(evaluation, code) for code in ("hbv", "CD19", "CD20", "CD22")}
+    partly = any(row.state != "complete" for row in evaluation.facts.seen)
+    nowhere = "not found in what was read" if partly else "not found"
     for item in missing[:_GAPS_SHOWN]:
         count = asked.get(item.code, 0)
         rest = f"{words.counted(count, 'option asks', 'options ask')} for it." if count else ""
-        found = "not settled" if item.code in unsettled else "not found"
+        found = "not settled" if item.code in unsettled else nowhere
         gaps.append(Gap("missing", "missing", f"{words.upper_first(item.what)}: {found}.", rest))
     if len(missing) > _GAPS_SHOWN:
         more = f"{words.counted(len(missing) - _GAPS_SHOWN, 'more gap')}."

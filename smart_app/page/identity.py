@@ -24,7 +24,12 @@ class Identity:
     @property
     def line(self) -> str:
         """Everything after the name on one line."""
-        return f"Born {self.born} · {self.sex} · {self.record_label} {self.record}"
+        return f"Born {self.born} · {self.sex_words} · {self.record_label} {self.record}"
+
+    @property
+    def sex_words(self) -> str:
+        """The sex where no label stands before it."""
+        return f"Sex {_UNKNOWN}" if self.sex == _UNKNOWN else self.sex
 
 
 def identity_of(evaluation: Evaluation) -> Identity:
@@ -43,7 +48,7 @@ def identity_of_patient(patient: PatientFacts, age: int | None = None) -> Identi
     return Identity(
         name=words.short(patient.name, 90) or "Name not known",
         born=born,
-        sex=words.upper_first(words.short(patient.sex, 20)) or "Sex not known",
+        sex=words.upper_first(words.short(patient.sex.replace("unknown", ""), 20)) or _UNKNOWN,
         record=", ".join(numbers[:2]) if numbers else words.short(patient.id, 64),
         record_label="MRN" if numbers else "Record",
     )

@@ -11,6 +11,7 @@ import msgspec
 from cds_hooks import card_lines as lines
 from cds_hooks.extension import extension
 from cds_hooks.remark_words import remark_sentence
+from cds_hooks.standing import confirmed_by_user, later_therapy_line, partly_line
 from mappings.evaluation import Evaluation, OptionMatch, Route
 from mappings.stated import STATED
 from smart_app.page import words
@@ -42,7 +43,7 @@ def plain_text(view: PageView) -> str:
     evaluation = view.evaluation
     who = identity_of(evaluation)
     rows = [
-        f"{who.name}, born {who.born}, {who.sex}, {who.record_label} {who.record}",
+        f"{who.name}, born {who.born}, {who.sex_words}, {who.record_label} {who.record}",
         f"postcart, relapse after CD19 CAR T: {stamp(view)}",
     ]
     if view.environment:
@@ -52,9 +53,11 @@ def plain_text(view: PageView) -> str:
         + (f", read in: {line.where}." if line.where else ".")
         for line in strip_lines(view)
     ]
-    rows += ["", _head_line(view)]
+    partly = partly_line(evaluation)
+    rows += [*([partly] if partly else []), "", _head_line(view)]
     branch = words.ended(branch_words(evaluation))
-    rows += [one for one in (branch, lines.branch_line(evaluation.assessment)) if one]
+    about = lines.branch_line(evaluation.assessment)
+    rows += [one for one in (later_therapy_line(evaluation), branch, about) if one]
     if shows_antigens(evaluation):
         rows += _antigen_lines(evaluation)
     rows += _gap_lines(view)
@@ -83,7 +86,6 @@ def _gap_lines(view: PageView) -> list[str]:
     missing = [words.short(item.what, 100) for item in assessment.missing if item.code != "unseen"]
     if missing:
         rows.append(words.ended(f"Missing: {'; '.join(missing)}"))
-    rows += lines.unseen_lines(view.evaluation)
     for label, remarks in (("Conflicts", assessment.conflicts), ("Set aside", assessment.set_aside)):
         if remarks:
             said = "; ".join(words.short(remark_sentence(one), 200) for one in remarks[:4])
@@ -124,6 +126,7 @@ def json_document(view: PageView) -> dict[str, Any]:
     ]
     return {
         "stated_by_user": stated,
+        "confirmation_stated_by_user": confirmed_by_user(view.evaluation.assessment),
         "read_at": view.read_at.isoformat(),
         "limits": LIMITS,
         **extension(view.evaluation),
@@ -216,7 +219,7 @@ def build_sheet(view: PageView, options: Options) -> Sheet:
         ),
         missing=_listed([item.what for item in assessment.missing if item.code != "unseen"], 8, 80),
         values=_values(view),
-        unread=" ".join(lines.unseen_lines(view.evaluation)),
+        unread=partly_line(view.evaluation),
         groups=tuple(groups),
         region=region,
     )

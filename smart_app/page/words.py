@@ -7,7 +7,7 @@ import unicodedata
 from datetime import datetime
 
 from mappings.dates import ClinicalDate, parse_date
-from mappings.facts import AntigenState, Certainty, Method, SpecimenKind
+from mappings.facts import AntigenState, Method, SpecimenKind
 
 _SPACES = frozenset("\t\n\r\v\f")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
@@ -34,13 +34,6 @@ SPECIMEN_WORDS = {
     SpecimenKind.CSF: "CSF",
     SpecimenKind.EFFUSION: "effusion",
     SpecimenKind.UNSPECIFIED: "specimen not described",
-}
-CONFIRMATION_WORDS = {
-    Certainty.CONFIRMED: "Confirmed by a specimen",
-    Certainty.STATED: "Stated, no specimen confirms it",
-    Certainty.SUSPECTED: "Suspected, not confirmed",
-    Certainty.MRD: "MRD level",
-    Certainty.NONE: "",
 }
 STATUS_WORDS = {
     "approved": "Approved",
