@@ -12,6 +12,7 @@ from mappings.facts import AntigenState
 
 MAX_NAMES = 16
 FOLD_FROM = 4
+MAX_HOLDERS = 3
 
 
 def option_lines(evaluation: Evaluation, names: CardNames) -> list[str]:
@@ -29,19 +30,46 @@ def option_lines(evaluation: Evaluation, names: CardNames) -> list[str]:
 
 
 def fold_names(matches: Iterable[OptionMatch]) -> str:
-    """Names in order, a large group under its own name, what was given before beside its name."""
+    """Names in order, a large group under its own name, what was given before beside its name.
+
+    In a group it stands with the option it is of: a partner drug that was given says nothing of the group.
+    """
     matches = list(matches)
     sizes = Counter(match.card_group for match in matches)
-    shown: dict[str, list[str]] = {}
+    shown: dict[str, list[OptionMatch]] = {}
+    folded: set[str] = set()
     for match in matches:
-        folded = bool(match.card_group) and sizes[match.card_group] >= FOLD_FROM
-        own = match.short_name or match.label
-        given = shown.setdefault(plain(match.card_group if folded else own, 60), [])
-        given += _given(match.given_before)
-    words = [f"{name} (given before: {listed(given)})" if given else name for name, given in shown.items()]
+        in_group = bool(match.card_group) and sizes[match.card_group] >= FOLD_FROM
+        name = plain(match.card_group if in_group else _own(match), 60)
+        folded |= {name} if in_group else set()
+        shown.setdefault(name, []).append(match)
+    words = [_with_given(name, group, name in folded) for name, group in shown.items()]
     if len(words) > MAX_NAMES:
         words = [*words[:MAX_NAMES], f"{len(words) - MAX_NAMES} more"]
     return ("; " if any("," in word for word in words) else ", ").join(words)
+
+
+def _own(match: OptionMatch) -> str:
+    return match.short_name or match.label
+
+
+def _with_given(name: str, group: list[OptionMatch], folded: bool) -> str:
+    """A name with what was given before in brackets; in a folded group each under the options that hold it."""
+    if not folded:
+        given = [one for match in group for one in _given(match.given_before)]
+        return f"{name} (given before: {listed(given)})" if given else name
+    holders: dict[str, list[str]] = {}
+    for match in group:
+        if drugs := _given(match.given_before):
+            holders.setdefault(listed(drugs), []).append(plain(_own(match), 60))
+    parts = [f"{_few(options)}: {drugs} given before" for drugs, options in holders.items()]
+    return f"{name} ({', '.join(parts)})" if parts else name
+
+
+def _few(options: list[str]) -> str:
+    if len(options) > MAX_HOLDERS:
+        return f"{', '.join(options[:MAX_HOLDERS])} and {len(options) - MAX_HOLDERS} more"
+    return " and ".join([", ".join(options[:-1]), options[-1]] if len(options) > 1 else options)
 
 
 def _given(before: str) -> list[str]:

@@ -14,6 +14,7 @@ from factory import DLBCL, INFUSION, NAMES, TYPES, evaluation, option, result, v
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cds_hooks.card_options import fold_names
 from cds_hooks.cards import SILENT, build_cards, response_json
 from cds_hooks.plain import plain
 from mappings.evaluation import Branch, Evaluation, RelapseCategory, Route
@@ -262,6 +263,30 @@ def test_options_stand_by_route_folded_and_in_order() -> None:
     unknown = build_cards(evaluation(RelapseCategory.CD19_UNKNOWN, matches=needs), NAMES)[0].detail
     assert unknown.index("Needs CD20 first: glofitamab.") < unknown.index("Needs CD19 first: loncastuximab.")
     assert "Not suitable: lenalidomide. Current pregnancy on record." in unknown
+
+
+def test_a_partner_drug_given_before_stands_with_its_option_never_with_the_group() -> None:
+    """A group in which only a partner drug was given must not read as if one of the group had been given."""
+    group = {"card_group": "CD20xCD3 bispecific antibodies"}
+    names = ("epcoritamab", "glofitamab", "mosunetuzumab", "odronextamab")
+    plain_ones = [option(name, name.capitalize(), Route.CONSIDER, **group) for name in names]
+    partner = option(
+        "mosunetuzumab-polatuzumab",
+        "Mosunetuzumab with polatuzumab",
+        Route.CONSIDER,
+        given_before="polatuzumab vedotin, 11 Mar 2026",
+        **group,
+    )
+    assert (
+        fold_names([*plain_ones, partner])
+        == "CD20xCD3 bispecific antibodies (mosunetuzumab with polatuzumab: polatuzumab vedotin given before)"
+    )
+    own = replace(plain_ones[1], given_before="glofitamab, 11 Mar 2026")
+    assert "(glofitamab: glofitamab given before)" in fold_names([*plain_ones, own])
+    all_given = [replace(one, given_before="rituximab, 2024") for one in (*plain_ones, partner)]
+    assert "(epcoritamab, glofitamab, mosunetuzumab and 2 more: rituximab given before)" in fold_names(
+        all_given
+    )
 
 
 def test_monitoring_is_named_as_such() -> None:
