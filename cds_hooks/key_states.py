@@ -13,7 +13,7 @@ from ehr.paging import next_of
 from mappings.reading.chart import reference_key
 from mappings.reading.decode import Decoded
 from mappings.reading.owner import PatientLink
-from mappings.reading.seen import key_states, missing_entries
+from mappings.reading.seen import key_states, missing_entries, patient_names
 from mappings.reading.wire import Resource, peek_list
 
 Row = tuple[str, str, str]
@@ -48,8 +48,9 @@ class KeyState(StrEnum):
 def states_of(decoded: Decoded, needs: Sequence[Need], patient_id: str) -> dict[str, KeyState]:
     """The state of each key of the needs."""
     own = _own_references(decoded, patient_id)
+    names = patient_names(decoded, patient_id)
     rows = {
-        key: tuple(key_states(key, value, patient_id)) if value is not None else ()
+        key: tuple(key_states(key, value, names)) if value is not None else ()
         for key, value in decoded.keys.items()
     }
     states = {}

@@ -54,7 +54,8 @@ class _Issue(wire.Struct, gc=False):
 
 def what_was_seen(decoded: Decoded, chart: Chart) -> dict[str, SeenType]:
     states: dict[str, list[tuple[str, str]]] = {}
-    for kind, state, reason in _all_states(decoded, chart.patient_id):
+    names = patient_names(decoded, chart.patient_id)
+    for kind, state, reason in _all_states(decoded, names):
         states.setdefault(kind, []).append((state, reason))
     states["Patient"] = [("complete", "")] if chart.patient is not None else [_no_patient(decoded)]
     seen = {}
@@ -72,11 +73,11 @@ def what_was_seen(decoded: Decoded, chart: Chart) -> dict[str, SeenType]:
     return seen
 
 
-def _all_states(decoded: Decoded, patient_id: str) -> Iterator[tuple[str, str, str]]:
+def _all_states(decoded: Decoded, names: frozenset[str]) -> Iterator[tuple[str, str, str]]:
     """What all keys say; where a key was read from a server, how that ended goes before what its content looks like."""
     for key, value in decoded.keys.items():
         note = decoded.fetched.get(key)
-        rows = key_states(key, value, patient_id)
+        rows = key_states(key, value, names)
         if note is None:
             yield from rows
             continue
@@ -96,8 +97,10 @@ def _no_patient(decoded: Decoded) -> tuple[str, str]:
     return "not-seen", next((reason for reason in reasons if reason), "not given")
 
 
-def key_states(key: str, value: Resource | None, patient_id: str = "") -> Iterator[tuple[str, str, str]]:
-    """What one key says of the types it holds: rows of (type, state, reason)."""
+def key_states(
+    key: str, value: Resource | None, names: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, str, str]]:
+    """What one key says of the types it holds: rows of (type, state, reason); `names` are those of `patient_names`."""
     types = KEY_TYPES.get(key, ())
     if value is None:
         yield from ((kind, "not-seen", "the EHR sent null") for kind in types)
@@ -121,8 +124,8 @@ def key_states(key: str, value: Resource | None, patient_id: str = "") -> Iterat
     }
     for entry in entries if "Bundle" in held else ():
         if entry.resource is not None and entry.resource.resourceType == "Bundle":
-            yield from key_states(key, entry.resource, patient_id)
-    reason = _cut_short(value, entries) or _another_question(value, types, patient_id)
+            yield from key_states(key, entry.resource, names)
+    reason = _cut_short(value, entries) or _another_question(value, types, names)
     state = "incomplete" if reason else "complete"
     for kind in dict.fromkeys((*types, *held, *_self_types(value))):
         by_key = kind in types and (not held or any(other in held for other in types))
@@ -134,17 +137,35 @@ def _is_match(entry: wire.Entry) -> bool:
     return entry.search is None or entry.search.mode in (None, "match")
 
 
-def _another_question(bundle: Resource, types: tuple[str, ...], patient_id: str) -> str:
-    """Why a searchset answers another question than its key asks, by the search the server says it ran; or empty."""
+def patient_names(decoded: Decoded, patient_id: str) -> frozenset[str]:
+    """What this patient is called in the searches a server says it ran: the id, and any name of an answer that holds
+    entries of this patient (behind a proxy a server may know them by another).
+    """
+    own = f"Patient/{patient_id}"
+    names = {patient_id}
+    for value in decoded.keys.values():
+        first = value.entry[0].resource if value is not None and value.entry else None
+        owner = first.subject or first.patient if first is not None else None
+        if value is not None and owner is not None and (owner.reference or "").endswith(own):
+            names.update(name for _, asked in _searches(value) for name in asked)
+    return frozenset(names)
+
+
+def _searches(bundle: Resource) -> Iterator[tuple[str, list[str]]]:
+    """Type and patients of the search a server says it ran."""
     for link in wire.peek_links(bundle.link)[0]:
-        if link.relation != "self" or not link.url:
-            continue
-        path, _, search = link.url.partition("?")
-        kind = path.rstrip("/").rsplit("/", 1)[-1]
+        if link.relation == "self" and link.url:
+            path, _, search = link.url.partition("?")
+            asked = [value for name, value in parse_qsl(search) if name in ("patient", "subject")]
+            yield path.rstrip("/").rsplit("/", 1)[-1], [one.rsplit("/", 1)[-1] for one in asked]
+
+
+def _another_question(bundle: Resource, types: tuple[str, ...], names: frozenset[str]) -> str:
+    """Why a searchset answers another question than its key asks, by the search the server says it ran; or empty."""
+    for kind, asked in _searches(bundle):
         if types and kind in FHIR_TYPES and kind not in types:
             return "the EHR says that it looked for another type"
-        asked = [value for name, value in parse_qsl(search) if name in ("patient", "subject")]
-        if patient_id and any(one.rsplit("/", 1)[-1] != patient_id for one in asked):
+        if names and not names.issuperset(asked):
             return "the EHR says that it looked for another patient"
     return ""
 

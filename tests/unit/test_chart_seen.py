@@ -326,3 +326,16 @@ def test_h01_an_empty_answer_to_another_question_is_no_no(search: str, answer: s
     own = {"relation": "self", "url": f"https://fhir.example.org/r4/{search}"}
     empty = {"resourceType": "Bundle", "type": "searchset", "total": 0, "link": [own]}
     assert category(judge(condition(clinical="active"), procedures=empty)) == answer
+
+
+def test_a_name_behind_a_proxy_is_known_by_the_entries_that_came_with_it() -> None:
+    """A server that knows the patient by another name answers for this patient where its entries are theirs."""
+
+    def own(kind: str) -> dict[str, Any]:
+        return {"link": [{"relation": "self", "url": f"https://inside.example.org/{kind}?patient=x"}]}
+
+    active = bundle([condition(clinical="active")], **own("Condition"))
+    empty = bundle([], **own("Procedure"))
+    assert category(judge(conditions=active, procedures=empty)) == "no-cd19-car-t"
+    other = bundle([], link=[{"relation": "self", "url": "https://inside.example.org/Procedure?patient=y"}])
+    assert category(judge(conditions=active, procedures=other)) == "insufficient-data"
