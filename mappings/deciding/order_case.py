@@ -95,7 +95,7 @@ class Case:
 
 
 def _is_of_the_past(order: DraftOrder, anchor: CarTInfusion | None) -> bool:
-    """Whether an order left open was written before the last infusion: it belongs to that one."""
+    """Whether an order left open was written, or a procedure was for a day, before the last infusion."""
     if anchor is None or anchor.last is None or order.authored is None:
         return False
     return before(order.authored, anchor.last) is True or order.authored.last <= anchor.last.last

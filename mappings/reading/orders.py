@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from mappings.loading import Knowledge
 
 _OPEN = frozenset({"draft", "active", "on-hold", "unknown", ""})
-_OPEN_PROCEDURE = frozenset(
-    {"preparation"}
-)  # on hold or of unknown status it may have been done (rules 11.6)
+# a procedure on hold or of unknown status may have been done, and is told as such (rules 11.6)
+_OPEN_PROCEDURE = frozenset({"preparation"})
 _KINDS_OF_CHART = frozenset({"MedicationRequest", "ServiceRequest", "Procedure", "Medication"})
 _DEPTH = 4
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)

@@ -306,7 +306,11 @@ def test_notes_on_reading_stand_on_the_card() -> None:
 
 def test_a_long_card_gives_way_at_the_end_and_says_so() -> None:
     made = relapsed()
-    many = tuple(replace(one, reason="r" * 80) for one in made.facts.seen for _ in range(60))
+    many = tuple(
+        replace(one, type=f"{one.type}{number}", reason="r" * 80)
+        for one in made.facts.seen
+        for number in range(60)
+    )
     long = replace(
         made, facts=replace(made.facts, seen=tuple(replace(one, state="not-seen") for one in many))
     )

@@ -200,6 +200,7 @@ def test_a_drug_of_another_server_is_not_the_one_here_of_the_same_id(name: str, 
         (f"{OWN}/Medication/m1/_history/2", f"{OWN}/Medication/m1"),
         (f"{OWN}/Medication/m1", "http://fhir.example.org/r4/Medication/m1"),
         (f"{ELSE}/Medication/m1", f"{ELSE}/Medication/m1"),
+        (f"{OWN}/Medication/m1", "https://proxy.example.org/r4/Medication/m1"),
     ],
 )
 def test_a_drug_of_this_chart_is_found(reference: str, url: str) -> None:
@@ -282,7 +283,8 @@ def test_a_product_to_be_infused_stays_a_treatment() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Allogeneic PBSCT", "allo-PBSCT", "AlloPBSCT", "PBSCT", "Allogeneic PBSC transplant"]
+    "name",
+    ["Allogeneic PBSCT", "allo-PBSCT", "AlloPBSCT", "PBSC transplant", "PBSCT", "Allogeneic PBSC transplant"],
 )
 def test_usual_names_of_a_transplant(name: str) -> None:
     assert rules(relapsed(stain("Positive")), "pembrolizumab", service(name)) == {"pd1-before-allo"}
