@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from cds_hooks.advice import Evaluator
     from cds_hooks.trust import Caller
 
-_HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
+_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+)
 _SITE_SHARE = 3 / 4
 _FREE_THREADS = 4
 _OLD_TOKEN_SECONDS = 120

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -135,7 +136,7 @@ class Desk:
         for one in withheld.values():
             self._tell(opened.name, one)
         found = {**kept, **withheld, **self._fetch(opened, asked, deadline, request_id)}
-        referred, hidden = allowed(referred_queries(found, opened.site), scopes)
+        referred, hidden = allowed(referred_queries(found, opened.site, opened.session.patient), scopes)
         found = {**found, **hidden, **self._fetch(opened, referred, deadline, request_id)}
         found = narrowed(found, scopes)
         self._check_patient(found, opened.session.patient)
@@ -303,6 +304,12 @@ def stated_now(session: Session, now: float) -> tuple[Mapping[str, str], ...]:
     return tuple(one for one in session.stated if now - float(one["at"]) < STATED_LIFE_S)
 
 
+def stated_left(session: Session, now: float) -> int | None:
+    """In how many seconds the first of the statements ends; None where none stands (H-46)."""
+    ends = [float(one["at"]) + STATED_LIFE_S - now for one in stated_now(session, now)]
+    return math.ceil(min(ends)) if ends else None
+
+
 def _without_restated(earlier: Mapping[str, str], form: Mapping[str, str]) -> Mapping[str, str]:
     """An earlier statement without the antigens that the new one states again of one specimen; empty if nothing is left.
 
@@ -316,6 +323,8 @@ def _without_restated(earlier: Mapping[str, str], form: Mapping[str, str]) -> Ma
 
 
 def done_step(one: Fetched) -> Step:
-    """How one query ended, for the loading page."""
-    records = sum(1 for _ in resources_of(one)) if one.state is ReadState.COMPLETE else 0
+    """How one query ended, for the loading page; an outcome that came along is no record of the type."""
+    records = 0
+    if one.state is ReadState.COMPLETE:
+        records = sum(head.resourceType == one.query.type for _, head in resources_of(one))
     return Step(one.query, one.state.value, len(one.pages), one.reason, records)

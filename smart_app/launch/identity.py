@@ -25,6 +25,7 @@ from smart_app.launch.fault import LaunchFault
 ALGORITHMS = ("RS256", "RS384", "ES256", "ES384")
 LEEWAY_S = 60
 _MAX_TOKEN = 32 * 1024
+_LONGEST_NAME = 120
 _REFERENCE = re.compile(r"(?:(.*)/)?([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})")
 _CLINICIANS = frozenset({"Practitioner", "PractitionerRole", "Person"})
 _REFUSED = frozenset({"Patient", "RelatedPerson"})
@@ -39,11 +40,12 @@ class KeyFinder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who the EHR says is signed in: `Type/id` where it is one of its own records, and a key that names nobody."""
+    """Who the EHR says is signed in: `Type/id` where it is one of its own records, a key that names nobody, a name."""
 
     reference: str
     key: str
     local: bool
+    name: str = ""
 
 
 NOBODY = User("", "", local=False)
@@ -117,14 +119,22 @@ def _user(claims: Mapping[str, Any], issuer: str, iss: str, test: bool) -> User:
     key = hashlib.sha256(f"{issuer}\0{claims['sub']}".encode()).hexdigest()
     stated = claims.get("fhirUser") or claims.get("profile")
     match = _REFERENCE.fullmatch(stated) if isinstance(stated, str) and len(stated) < 1024 else None
+    name = _name(claims.get("name"))
     if match is None:
-        return User("", key, local=False)
-    base, kind, name = match.groups()
+        return User("", key, local=False, name=name)
+    base, kind, id_ = match.groups()
     if kind in _REFUSED:
         raise LaunchFault("not-clinician", kind)
     if kind not in _CLINICIANS:
-        return User("", key, local=False)
-    return User(f"{kind}/{name}", key, local=base is None or _same_base(base, iss, test))
+        return User("", key, local=False, name=name)
+    return User(f"{kind}/{id_}", key, local=base is None or _same_base(base, iss, test), name=name)
+
+
+def _name(claim: object) -> str:
+    """The name a person goes by (OpenID Connect Core 5.1); empty for what cannot be one line of plain text."""
+    if not isinstance(claim, str) or len(claim) > _LONGEST_NAME or not claim.isprintable():
+        return ""
+    return " ".join(claim.split())
 
 
 def _same_base(base: str, iss: str, test: bool) -> bool:

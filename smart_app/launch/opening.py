@@ -56,13 +56,18 @@ class Opening:
 
     def begin(self, iss: str, launch: str) -> Begun:
         """Where to send the browser for a launch; raises `LaunchFault`. Unknown `iss`: nothing leaves (T-14)."""
-        site = self._site(iss)
-        smart = site.smart
-        if smart is None:
-            raise LaunchFault("unknown-iss")
-        if len(launch) > _LONGEST:
-            raise LaunchFault("bad-launch")
-        trail = self._trails.begin(site.name, "EHR launch" if launch else "standalone launch")
+        trail = self._trails.begin(iss, "EHR launch" if launch else "standalone launch")
+        try:
+            site = self._site(iss)
+            smart = site.smart
+            if smart is None:
+                raise LaunchFault("unknown-iss")
+            self._trails.know(trail, site.name)
+            if len(launch) > _LONGEST:
+                raise LaunchFault("bad-launch")
+        except LaunchFault as fault:
+            self._trails.note(trail, "stopped", f"{fault.code} {fault.detail}".strip())
+            raise
         try:
             endpoints = self._discovery.endpoints(site)
         except LaunchFault as fault:
@@ -177,6 +182,7 @@ class Opening:
             started=now.timestamp(),
             encounter=context.encounter,
             user=user.reference if user.local else "",
+            user_name=user.name,
             user_key=user.key,
             banner=context.banner,
             highlights=context.highlights,

@@ -58,6 +58,7 @@ class Session:
     started: float
     encounter: str = ""
     user: str = ""
+    user_name: str = ""
     user_key: str = ""
     banner: bool = True
     highlights: tuple[str, ...] = ()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import urlsplit
 
 KEPT = 40
+KEPT_STRANGE = 10
+"""Launches that named no registered site are kept apart, so that a flood of them hides no real one."""
+_HOST = re.compile(r"[a-z0-9.\-]{1,253}")
 
 
 @dataclass(slots=True)
@@ -35,20 +40,29 @@ class Trails:
         self._now = now
         self._lock = threading.Lock()
         self._kept: deque[LaunchTrail] = deque(maxlen=KEPT)
+        self._strange: deque[LaunchTrail] = deque(maxlen=KEPT_STRANGE)
         self._number = 0
 
-    def begin(self, site: str, way: str) -> LaunchTrail:
-        """A new launch."""
+    def begin(self, iss: str, way: str) -> LaunchTrail:
+        """A new launch, under the host its `iss` names until the site is known."""
         with self._lock:
             self._number += 1
-            trail = LaunchTrail(str(self._number), site, way, self._now())
-            self._kept.append(trail)
+            trail = LaunchTrail(str(self._number), f"not a registered site: {_host(iss)}", way, self._now())
+            self._strange.append(trail)
             return trail
+
+    def know(self, trail: LaunchTrail, site: str) -> None:
+        """The launch is of this registered site."""
+        with self._lock:
+            trail.site = site
+            if trail in self._strange:
+                self._strange.remove(trail)
+            self._kept.append(trail)
 
     def find(self, name: str) -> LaunchTrail | None:
         """A launch of this worker by its number."""
         with self._lock:
-            return next((trail for trail in self._kept if trail.id == name), None)
+            return next((trail for trail in (*self._kept, *self._strange) if trail.id == name), None)
 
     def note(self, trail: LaunchTrail | None, step: str, outcome: str = "ok") -> None:
         """Adds a step; labels only."""
@@ -59,4 +73,13 @@ class Trails:
     def newest_first(self) -> tuple[LaunchTrail, ...]:
         """All launches kept."""
         with self._lock:
-            return tuple(reversed(self._kept))
+            return tuple(sorted((*self._kept, *self._strange), key=lambda one: -int(one.id)))
+
+
+def _host(iss: str) -> str:
+    """The host of an address as it may be shown; nothing else of it, and no odd text."""
+    try:
+        host = urlsplit(iss).hostname or ""
+    except ValueError:
+        host = ""
+    return host if _HOST.fullmatch(host) else "no readable host"

@@ -12,7 +12,7 @@ from mappings.stated import evaluate_with
 from smart_app.launch.browser import csrf_token
 from smart_app.launch.card_context import CARD_CONTEXT_ODD
 from smart_app.launch.charts import Chart
-from smart_app.launch.desk import stated_now
+from smart_app.launch.desk import stated_left, stated_now
 from smart_app.launch.parts import LaunchParts
 from smart_app.launch.queries import words_for
 from smart_app.launch.vault import Opened
@@ -70,7 +70,7 @@ def page_view(
         base=f"/w/{opened.name}",
         csrf=csrf_token(secret),
         read_at=chart.read_at or parts.moment(),
-        user=session.user,
+        user=session.user_name or session.user,
         site=opened.site.name,
         environment=environment_words(opened.site),
         need_banner=session.banner,
@@ -83,6 +83,7 @@ def page_view(
         form=form or {},
         form_faults=faults or {},
         message=" ".join(one for one in told if one),
+        stated_left_s=stated_left(session, parts.clock().timestamp()) if statements else None,
     )
 
 

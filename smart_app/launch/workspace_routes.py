@@ -157,6 +157,7 @@ def _page_routes(entered: Callable[..., Callable[..., None]], parts: LaunchParts
             who=identity_of(evaluation),
             site=opened.site.name,
             environment_label=environment_words(opened.site),
+            csrf=csrf_token(g.workspace_secret),
             text=text,
         )
 

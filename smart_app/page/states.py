@@ -134,7 +134,23 @@ def render_progress(
 
 def _progress(base: str, queries: Sequence[QueryRow], csrf: str, poll_ms: int) -> dict[str, object]:
     done = sum(1 for row in queries if row.state is QueryState.DONE)
-    return {"base": base, "queries": tuple(queries), "done": done, "csrf": csrf, "poll_ms": poll_ms}
+    return {
+        "base": base,
+        "queries": tuple(queries),
+        "done": done,
+        "awaited": _awaited(queries),
+        "csrf": csrf,
+        "poll_ms": poll_ms,
+    }
+
+
+def _awaited(queries: Sequence[QueryRow]) -> str:
+    """What the category still waits for, in words: nothing is concluded from a part of the chart."""
+    under_way = (QueryState.WAITING, QueryState.RUNNING)
+    names = [row.name[:1].lower() + row.name[1:] for row in queries if row.state in under_way]
+    if not names:
+        return "All searches have ended. The category appears once the records they point at are read."
+    return f"The category appears once these are read as well: {words.joined(names)}."
 
 
 def _root(base: str) -> str:

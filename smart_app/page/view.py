@@ -69,9 +69,9 @@ def read_filters(query: Mapping[str, str], evaluation: Evaluation) -> Filters:
 class PageView:
     """Everything `render_page` needs; it reads no clock, no file of the patient and no network.
 
-    `evaluation` is what is shown, statements applied; `chart` is the evaluation of the chart alone while
-    statements stand. `base` is the path of the workspace without a slash at its end. `records` holds the raw JSON
-    of resources by `Type/id`; only those that decided are looked up.
+    `evaluation` is what is shown, statements applied; `chart` is the evaluation of the chart alone while statements
+    stand, and `stated_left_s` the seconds until the first of them ends. `base` is the path of the workspace without a
+    slash at its end. `records` holds the raw JSON of resources by `Type/id`; only those that decided are looked up.
     """
 
     evaluation: Evaluation
@@ -92,6 +92,7 @@ class PageView:
     form: Mapping[str, str] = field(default_factory=dict)
     form_faults: Mapping[str, str] = field(default_factory=dict)
     message: str = ""
+    stated_left_s: int | None = None
 
     @property
     def root(self) -> str:

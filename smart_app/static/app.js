@@ -55,11 +55,27 @@ document.querySelector('[data-copy]')?.addEventListener('click', async () => {
   }
 });
 
+// The page as it stands now; a page that answered a form is asked for at its own address, never by sending the form again.
+function again() {
+  const own = document.body.dataset.self;
+  if (own === undefined || location.pathname === own) location.reload();
+  else location.replace(own);
+}
+
+// What the user stated ends on the server half an hour after it was said: an open page must not show it for longer.
+const left = document.body.dataset.statedLeft;
+const endsAt = left === undefined ? Infinity : Date.now() + 1000 * Number(left) + 500;
+function endStatements() {
+  if (Date.now() >= endsAt) again();
+  else if (endsAt !== Infinity) setTimeout(endStatements, endsAt - Date.now());
+}
+endStatements();
+
 // A page brought back from the browser's memory, or hidden for long, may be of a patient who is no longer open.
 const IDLE = 15 * 60 * 1000;
 let hiddenAt = 0;
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) hiddenAt = Date.now();
-  else if (hiddenAt && Date.now() - hiddenAt > IDLE) location.reload();
+  else if ((hiddenAt && Date.now() - hiddenAt > IDLE) || Date.now() >= endsAt) again();
 });
-window.addEventListener('pageshow', event => { if (event.persisted) location.reload(); });
+window.addEventListener('pageshow', event => { if (event.persisted) again(); });

@@ -169,3 +169,12 @@ def test_h69_a_notice_shows_in_ready(tmp_path: Path) -> None:
     part = app.test_client().get("/ready", environ_base=INSIDE).get_json()["parts"]["notices"]
     assert (part["state"], part["notices"][0]["id"]) == ("notice", "n-1")
     app.extensions["postcart"].parts.close()
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/health", "/openapi.json", "/nothing-here", "/cds-services"])
+def test_t15_every_answer_says_that_nothing_may_frame_or_run_it(client: FlaskClient, path: str) -> None:
+    """T-15: also answers that no page made, such as figures and the bare 404."""
+    headers = client.get(path, environ_base=INSIDE).headers
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["Referrer-Policy"] == "no-referrer"
