@@ -110,7 +110,7 @@ def read_medicine(hit: Hit, setting: Setting, found: list[SafetyFact]) -> None:
         return
     resource = hit.resource
     ordered = resource.resourceType == "MedicationRequest"
-    if ordered and hit.status not in _OPEN_ORDER:
+    if ordered and (hit.status not in _OPEN_ORDER or wire.peek(resource.doNotPerform, bool) is True):
         return
     label = label_of(resource.code or resource.medicationCodeableConcept)
     day = when.date_at(resource.authoredOn) if ordered else when.last_given(resource)

@@ -87,6 +87,8 @@ class _Reading:
         """Why a resource is no exposure: reason and code, empty where it is one (rules 11.6)."""
         if hit.status in _NEVER_HAPPENED:
             return f"has status “{hit.status}”: nothing was given", "not-done"
+        if kind in _ORDERS and wire.peek(hit.resource.doNotPerform, bool) is True:
+            return "says that it is not to be done", "not-done"
         if kind not in ("Procedure", "Condition"):
             return "", ""
         if kind == "Condition" and (verification := verification_of(hit.resource)) in _REFUTED:

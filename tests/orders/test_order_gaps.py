@@ -332,3 +332,12 @@ def test_an_override_holds_for_no_other_way_of_reading_the_chart() -> None:
     found = check_orders(made, read, knowledge())
     plain = order_cards(made, found, names(), read)[0].digest
     assert order_cards(made, found, names(), read, ("A note of ours.",))[0].digest != plain
+
+
+def test_a_transplant_that_is_not_to_be_done_is_no_plan() -> None:
+    """FHIR doNotPerform: the order forbids; it tells of no transplant to come."""
+    order = service("Allogeneic HSCT", status="active", authoredOn="2026-05-01")
+    for forbidden, wanted in ((False, True), (True, False)):
+        row = {**order, "doNotPerform": forbidden}
+        found = rules(relapsed(stain("Positive"), row), "pembrolizumab", open_orders=standing(row))
+        assert bool(found) is wanted, found
