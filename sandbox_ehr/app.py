@@ -83,6 +83,7 @@ def _headers(app: Flask, settings: Settings) -> None:
             "style-src 'self'",
             "script-src 'self'",
             "img-src 'self' data:",
+            "connect-src 'self'",
             f"frame-src {settings.app_origin} 'self'",
             f"form-action 'self' {' '.join(sorted(targets))}",
             "base-uri 'none'",

@@ -12,9 +12,14 @@ class Switches:
 
     withhold_reports: bool = False
     withhold_observations: bool = False
+    withhold_administrations: bool = False
+    withhold_procedures: bool = False
     v1_only: bool = False
     slow_observations: bool = False
+    slow_administrations: bool = False
+    slow_procedures: bool = False
     failing_observations: bool = False
+    failing_administrations: bool = False
     failing_procedures: bool = False
     small_pages: bool = False
     wrong_patient: bool = False
@@ -30,9 +35,14 @@ class Switches:
 LABELS: dict[str, str] = {
     "withhold_reports": "Withhold DiagnosticReport",
     "withhold_observations": "Withhold Observation",
+    "withhold_administrations": "Withhold MedicationAdministration",
+    "withhold_procedures": "Withhold Procedure",
     "v1_only": "v1 scopes only",
     "slow_observations": "Slow Observation (6 s)",
+    "slow_administrations": "Slow MedicationAdministration (6 s)",
+    "slow_procedures": "Slow Procedure (6 s)",
     "failing_observations": "Observation fails (500)",
+    "failing_administrations": "MedicationAdministration fails (500)",
     "failing_procedures": "Procedure fails (500)",
     "small_pages": "Small opaque pages (20)",
     "wrong_patient": "Wrong patient in results",
@@ -43,6 +53,12 @@ LABELS: dict[str, str] = {
     "short_tokens": "Tokens live 5 s",
     "rotate_refresh": "Refresh tokens rotate",
     "no_refresh": "No refresh token",
+}
+_WORDS = {
+    "DiagnosticReport": "reports",
+    "Observation": "observations",
+    "MedicationAdministration": "administrations",
+    "Procedure": "procedures",
 }
 SLOW_SECONDS = 6.0
 SMALL_PAGE = 20
@@ -67,16 +83,15 @@ class SwitchPanel:
 
     def withheld(self) -> frozenset[str]:
         """Resource types that no token may read."""
-        now = self._now
-        pairs = (("DiagnosticReport", now.withhold_reports), ("Observation", now.withhold_observations))
-        return frozenset(kind for kind, on in pairs if on)
+        return self._types("withhold")
 
     def failing(self) -> frozenset[str]:
         """Resource types whose searches end with a server error."""
-        now = self._now
-        pairs = (("Observation", now.failing_observations), ("Procedure", now.failing_procedures))
-        return frozenset(kind for kind, on in pairs if on)
+        return self._types("failing")
 
     def slow(self) -> frozenset[str]:
         """Resource types that answer late."""
-        return frozenset(("Observation",)) if self._now.slow_observations else frozenset()
+        return self._types("slow")
+
+    def _types(self, how: str) -> frozenset[str]:
+        return frozenset(kind for kind, word in _WORDS.items() if getattr(self._now, f"{how}_{word}", False))

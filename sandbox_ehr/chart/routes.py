@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ from sandbox_ehr.switches import LABELS
 
 SESSION_COOKIE = "sandbox_session"
 _PAGE = 100
+_QUERIES = 40
 
 
 def chart_routes(ward: Ward) -> Blueprint:
@@ -96,6 +98,14 @@ def _list_pages(routes: Blueprint, ward: Ward) -> None:
 
 
 def _chart_pages(routes: Blueprint, ward: Ward) -> None:
+    def happened_so_far(patient: str) -> dict[str, Any]:
+        since = ward.panels.of(g.session, patient).since
+        return {
+            "exchanges": ward.happened.exchanges(patient)[:8],
+            "queries": ward.happened.queries(patient, since)[:_QUERIES],
+            "clock": f"{datetime.now(UTC):%H:%M:%S} UTC",
+        }
+
     def page(patient: str, tab: str, **more: Any) -> str:
         chart = chart_of(ward, patient)
         panel = ward.panels.of(g.session, patient)
@@ -115,8 +125,7 @@ def _chart_pages(routes: Blueprint, ward: Ward) -> None:
             orderables=grouped(),
             drafts=ward.records.orders(patient, "draft"),
             signed=ward.records.orders(patient, "active"),
-            exchanges=ward.happened.exchanges(patient)[:8],
-            queries=ward.happened.queries(patient, panel.since)[:20],
+            **happened_so_far(patient),
             switches=ward.switches.now,
             labels=LABELS,
             **more,
@@ -131,6 +140,14 @@ def _chart_pages(routes: Blueprint, ward: Ward) -> None:
     @routes.get("/chart/<patient>")
     def summary(patient: str) -> str:
         return page(patient, "summary")
+
+    @routes.get("/chart/<patient>/calls")
+    def calls(patient: str) -> str:
+        # only looks: the app in a frame asks after the chart's page was made
+        chart = chart_of(ward, patient)
+        return render_template(
+            "calls_page.html", **_common(ward), story=chart.story, **happened_so_far(patient)
+        )
 
     @routes.get("/chart/<patient>/results")
     def results(patient: str) -> str:

@@ -11,7 +11,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core import OpenIDCode
 
 from sandbox_ehr.access import TokenShelf, read_scope, understood
-from sandbox_ehr.fhir.records import USER_ID
+from sandbox_ehr.fhir.records import USER_ID, USER_NAME
 from sandbox_ehr.keys import ALGORITHM, SigningKey
 from sandbox_ehr.smart.models import CODE_SECONDS, Client, Code, Desk, Refresh
 from sandbox_ehr.switches import SwitchPanel
@@ -127,6 +127,7 @@ class IdToken(OpenIDCode):  # type: ignore[misc]
         info = {"sub": USER_ID}
         if "fhirUser" in scope.split():
             info["fhirUser"] = f"{self._office.fhir_base}/Practitioner/{USER_ID}"
+            info["name"] = USER_NAME
         return info
 
 

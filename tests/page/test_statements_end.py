@@ -23,7 +23,7 @@ def test_h46_an_open_page_lets_go_of_statements_when_they_end(
         page.goto(url)
         assert page.locator(".whatif-strip").is_visible()
         stage.show(render_page(view), "abc")
-        page.wait_for_function("!document.querySelector('.whatif-strip')", timeout=8000)
+        page.locator(".whatif-strip").wait_for(state="detached", timeout=8000)
         assert page.url == f"{stage.url}/w/abc"
         page.close()
     kept = browser.new_page()

@@ -38,6 +38,8 @@ class FakeService:
             "conditions": "Condition?patient={{context.patientId}}",
             "observations": "Observation?patient={{context.patientId}}&_sort=-date&_count=1000",
             "reports": "DiagnosticReport?patient={{context.patientId}}&_sort=-date",
+            "procedures": "Procedure?patient={{context.patientId}}",
+            "administrations": "MedicationAdministration?patient={{context.patientId}}",
         }
     )
     extra_cards: list[Any] = field(default_factory=list)

@@ -14,6 +14,7 @@ import requests
 from boxed import ALMA, BRUNO
 from smart_client import REDIRECT, SCOPE, App, Keys, published_keys, sent_back
 
+from sandbox_ehr.fhir.records import USER_NAME
 from sandbox_ehr.serve import Box, start
 from sandbox_ehr.settings import CLIENT_IDS
 
@@ -89,6 +90,7 @@ def test_ehr_launch_works_for_every_kind_of_client(ehr: Box, keys: Keys, kind: s
     claims = id_claims(ehr, token, app.client)
     assert claims["nonce"] == sent["nonce"]
     assert claims["fhirUser"] == f"{ehr.root}/fhir/Practitioner/zz-example"
+    assert claims["name"] == USER_NAME
     assert "auth_time" not in claims
     headers = {"Authorization": f"Bearer {token['access_token']}"}
     read = requests.get(f"{ehr.root}/fhir/Condition?patient={ALMA}", headers=headers, timeout=5)

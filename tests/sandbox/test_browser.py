@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from boxed import ALMA, FakeService, ward
+from boxed import ALMA, FakeService, ask, ward
 from chromium import needs_chromium, opened_chromium
 from playwright.sync_api import Browser, Page, expect
 
@@ -95,6 +95,30 @@ def test_what_just_happened_can_be_copied(browser: Browser, box: Box, fake: Fake
     page.context.close()
 
 
+def test_what_just_happened_shows_what_the_app_in_the_frame_asked(
+    browser: Browser, box: Box, fake: FakeService
+) -> None:
+    """The list looks again by itself when the frame has loaded, and when it is asked to."""
+    page = page_of(browser, box, 1440)
+    page.goto(f"{box.root}/chart/{ALMA}/open")
+    quiet = "GET Specimen?patient=zztest-alma"
+    page.goto(f"{box.root}/chart/{ALMA}/app")
+    expect(page.frame_locator("iframe").locator("#seen")).to_be_visible()
+    calls = page.locator("#calls")
+    expect(calls).not_to_contain_text(quiet)
+    assert ask(box, f"Specimen?patient={ALMA}").status_code == 200
+    # the page the app shows once its queries are done
+    page.locator("iframe").evaluate("frame => { frame.src = frame.src }")
+    expect(calls).to_contain_text(quiet)
+    assert ask(box, f"Condition?patient={ALMA}").status_code == 200
+    page.get_by_role("link", name="Look again").click()
+    expect(calls).to_contain_text("GET Condition?patient=zztest-alma")
+    expect(page.get_by_role("link", name="Look again")).to_be_focused()
+    assert page.url.endswith(f"/chart/{ALMA}/app")
+    assert page.complaints == []  # type: ignore[attr-defined]
+    page.context.close()
+
+
 @pytest.mark.parametrize(
     ("width", "scheme"), [(1440, "light"), (1440, "dark"), (360, "light"), (768, "dark")]
 )
@@ -109,6 +133,7 @@ def test_pages_are_accessible_and_never_scroll_sideways(
         "results": f"/chart/{ALMA}/results",
         "orders": f"/chart/{ALMA}/orders",
         "app": f"/chart/{ALMA}/app",
+        "calls": f"/chart/{ALMA}/calls",
         "addresses": "/addresses",
         "happened": "/happened/{number}",
         "missing": "/chart/nobody",

@@ -98,6 +98,11 @@ def test_order_hooks_carry_drafts_and_selections(box: Box, fake: FakeService) ->
         ("withhold_observations", {"observations": "absent", "reports": "Bundle"}),
         ("slow_observations", {"observations": "absent", "conditions": "Bundle"}),
         ("failing_observations", {"observations": "absent", "conditions": "Bundle"}),
+        *(
+            (f"{how}_{word}", {word: "absent", "conditions": "Bundle", "observations": "Bundle"})
+            for how in ("withhold", "failing", "slow")
+            for word in ("procedures", "administrations")
+        ),
     ],
 )
 def test_switches_change_the_prefetch_as_labelled(

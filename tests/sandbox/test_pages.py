@@ -8,14 +8,17 @@ import signal
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from datetime import date
+from pathlib import Path
 
 import pytest
 import requests
-from boxed import ALMA, BRUNO, FakeService, switch, ward
+from boxed import ALMA, BRUNO, FakeService, ask, switch, ward
 
 from sandbox_ehr.serve import Box, start
 from sandbox_ehr.settings import SettingsFault, make_settings, registration_toml
+from sandbox_ehr.switches import LABELS, Switches
 
 
 @pytest.fixture
@@ -157,6 +160,24 @@ def test_switches_are_set_from_the_panel(box: Box, user: requests.Session) -> No
     assert ward(box).switches.now.no_prefetch
     assert page.text.count(" checked") == 2
     switch(box)
+
+
+def test_the_paper_for_testers_names_every_switch() -> None:
+    """A switch that the box has is one that the paper explains, in the words beside the box to tick."""
+    paper = (Path(__file__).parents[2] / "docs" / "testers.md").read_text("utf-8")
+    assert [words for words in LABELS.values() if f"`{words}`" not in paper] == []
+    assert set(LABELS) == {field.name for field in fields(Switches)}
+
+
+def test_the_list_of_calls_is_up_to_date_when_asked_again(box: Box, user: requests.Session) -> None:
+    """The app in the frame asks after the chart's page was made: its own page shows what came since, and asks nothing."""
+    user.get(f"{box.root}/chart/{ALMA}/open", timeout=20)
+    before = len(ward(box).happened.exchanges(ALMA))
+    assert ask(box, f"Procedure?patient={ALMA}").status_code == 200
+    page = user.get(f"{box.root}/chart/{ALMA}/calls", timeout=10)
+    assert f"GET Procedure?patient={ALMA}" in page.text
+    assert len(ward(box).happened.exchanges(ALMA)) == before
+    assert user.get(f"{box.root}/chart/nobody/calls", timeout=10).status_code == 404
 
 
 def test_a_frame_launch_is_fresh_each_time(box: Box, fake: FakeService, user: requests.Session) -> None:

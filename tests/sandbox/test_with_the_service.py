@@ -151,6 +151,9 @@ def test_what_was_withheld_never_becomes_a_no(pair: Pair) -> None:
         "no_token",
         "slow_observations",
         "failing_procedures",
+        "withhold_procedures",
+        "withhold_administrations",
+        "failing_administrations",
     ):
         ward(pair.box).switches.set({switched})
         for chart in relapsed:
