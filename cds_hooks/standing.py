@@ -75,13 +75,10 @@ def unread_words(evaluation: Evaluation, types: tuple[str, ...]) -> str:
     """Which of these types were not read in full: `procedures not read, administrations read in part`; else empty."""
     parts = []
     for state, said in (("not-seen", "not read"), ("incomplete", "read in part")):
-        names = [
-            words_of(seen.type)
-            for seen in evaluation.facts.seen
-            if seen.type in types and seen.state == state
-        ]
+        found = [seen for seen in evaluation.facts.seen if seen.type in types and seen.state == state]
+        names = dict.fromkeys(words_of(seen.type) for seen in found)
         if names:
-            parts.append(f"{all_of(names)} {said}")
+            parts.append(f"{all_of(list(names))} {said}")
     return ", ".join(parts)
 
 
@@ -89,10 +86,12 @@ def partly_line(evaluation: Evaluation) -> str:
     """`Not everything was read: …`, every type with its reason; empty where all was read (rules 11.5, H-08)."""
     parts = []
     for state, said in (("not-seen", "not read"), ("incomplete", "read in part")):
+        names: dict[str, list[str]] = {}
         for seen in evaluation.facts.seen:
             if seen.state == state:
-                reason = f" ({plain(seen.reason, 80)})" if seen.reason else ""
-                parts.append(f"{words_of(seen.type)} {said}{reason}")
+                names.setdefault(plain(seen.reason, 80), []).append(words_of(seen.type))
+        for reason, types in names.items():
+            parts.append(f"{all_of(types)} {said}" + (f" ({reason})" if reason else ""))
     return f"Not everything was read: {'; '.join(parts)}. Not seen does not mean absent." if parts else ""
 
 

@@ -21,7 +21,10 @@ from smart_app.page.identity import identity_of
 from smart_app.page.options import ROUTES, OptionRow, Options
 from smart_app.page.view import PageView
 from smart_app.page.whatif import strip_lines
+from smart_app.page.why import kind_words
 
+_LONGEST_WHY = 330
+_LONGEST_PART = 200
 LIMITS = (
     "Options, not orders: no ranking, no dose. Studies are separate and must not be compared as one trial. "
     "Reads reported results, never slides or flow files; what was not seen is not absent. Confirm on the reports. "
@@ -153,10 +156,15 @@ _BRIEF = {
     "hct-ci": "HCT-CI",
     "igg": "IgG",
     "kmt2a-status": "KMT2A",
+    "lines-since-car-t": "lines",
     "lvef": "LVEF",
     "mrd-status": "MRD",
     "platelets": "platelets",
+    "prior-allo-hct": "earlier HCT",
+    "prior-pd1-blockade": "earlier PD-1",
+    "prior-rt-field": "RT field",
     "qtc": "QTc",
+    "recent-checkpoint-inhibitor": "PD-1",
     "response-status": "response",
     "sodium": "sodium",
     "spo2": "SpO2",
@@ -207,7 +215,7 @@ def build_sheet(view: PageView, options: Options) -> Sheet:
         for step in assessment.trail
         if step.outcome.value == "HOLDS" and step.criterion != "cd19-on-relapse"
     ]
-    why = " ".join(words.ended(words.upper_first(words.short(step.because, 330))) for step in steps)
+    why = " ".join(_whole_parts(kind_words(step.because)) for step in steps)
     region = view.evaluation.regions[0] if view.evaluation.regions else ""
     groups = [
         _sheet_group(group.id, group.title, group.rows, region) for group in options.groups if group.rows
@@ -223,6 +231,17 @@ def build_sheet(view: PageView, options: Options) -> Sheet:
         groups=tuple(groups),
         region=region,
     )
+
+
+def _whole_parts(text: str) -> str:
+    """A reason as far as it fits, never cut inside one of its parts; what is left out is counted."""
+    parts = [words.short(part, _LONGEST_PART) for part in text.split("; ")]
+    kept = parts[:1]
+    while len(kept) < len(parts) and len("; ".join(kept)) + len(parts[len(kept)]) < _LONGEST_WHY:
+        kept.append(parts[len(kept)])
+    said = words.ended(words.upper_first("; ".join(kept)))
+    left = len(parts) - len(kept)
+    return f"{said} {left} more in the page." if left else said
 
 
 def _listed(items: list[str], most: int, cap: int) -> str:

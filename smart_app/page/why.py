@@ -186,7 +186,7 @@ def _step(
 
 
 def _answer(evaluation: Evaluation, step: CriterionResult) -> str:
-    because = words.short(_kind_words(step.because), 420)
+    because = words.short(kind_words(step.because), 420)
     if step.outcome is Outcome.HOLDS:
         return words.ended(f"Yes: {because}")
     if step.outcome is Outcome.UNKNOWN:
@@ -204,7 +204,7 @@ def _infusion_open(evaluation: Evaluation) -> bool:
     return any(one.criterion == "cd19-car-t" and one.outcome is Outcome.UNKNOWN for one in trail)
 
 
-def _kind_words(text: str) -> str:
+def kind_words(text: str) -> str:
     """Names of events without their hyphens."""
     for kind in EventKind:
         text = text.replace(kind.value, kind.value.replace("-", " "))

@@ -14,6 +14,8 @@ from mappings.evaluation import RelapseCategory
 from mappings.facts import Antigen, AntigenState, Certainty, Method, SpecimenKind
 from mappings.stated import STATED, StatedAntigen, StatedConfirmation, Statement
 from smart_app.page import PageView, json_document, plain_text, render_page
+from smart_app.page.options import build_options
+from smart_app.page.takeaway import build_sheet
 
 PET_ONLY = "deauville-5-suspected"
 UNDATED = "recurrence-undated"
@@ -119,3 +121,20 @@ def test_stated_blood_keeps_its_qualifier_everywhere(kind: str, view_of: Viewer)
         assert BLOOD_WORDS in face
     assert BLOOD_WORDS in json_document(shown)["stated_by_user"][0]["statement"]
     assert ", blood," not in plain_text(shown) + page
+
+
+def test_the_reasons_on_paper_are_never_cut_inside_a_part(view_of: Viewer) -> None:
+    """What does not fit is counted and stands in the page; half a result reads like another result."""
+    view = view_of("answer-loinc-answer-negative")
+    assessment = view.evaluation.assessment
+    many = "; ".join(f"CD22 positive on specimen number {number} of this relapse" for number in range(20))
+    trail = tuple(
+        replace(step, because=many) if step.criterion == "relapse-after-car-t" else step
+        for step in assessment.trail
+    )
+    long = replace(view, evaluation=replace(view.evaluation, assessment=replace(assessment, trail=trail)))
+    why = build_sheet(long, build_options(long)).why
+    assert "…" not in why
+    kept = why.count("of this relapse")
+    assert 2 < kept < 20
+    assert f"{20 - kept} more in the page." in why
