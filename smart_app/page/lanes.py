@@ -23,6 +23,7 @@ _NAMES = {
 _LEVELS = 5
 """Rows of labels that bars may have under their line."""
 _ROW = 13
+_APART = 7
 _BRIEFER = (18, 11)
 _ASIDE = ", set aside"
 
@@ -90,7 +91,7 @@ def _level(number: int) -> str:
 def _extra(deepest: int, used: bool, plate: Plate) -> int:
     """Pixels that the rows of labels under the line ask for beyond the lane's own height."""
     rows = deepest + (1 if used and plate.names_inside else 0)
-    return rows * _ROW
+    return rows * _ROW + (_APART if deepest and plate.lane < _CLOSE else 0)
 
 
 def _merged(marks: list[Mark]) -> list[Mark]:

@@ -32,7 +32,7 @@ def test_list_chart_card_app_what_if_accept_order_warning_dismiss_summary(demo: 
     with opened_page() as (page, complaints):
         card = _open_the_chart(page, demo)
         _look_into_the_app(page, card)
-        draft = _accept_the_biopsy(page)
+        draft = _accept_what_settles_the_gap(page)
         _order_against_the_card(page, draft)
         assert complaints == []
     rows = _feedback(demo)
@@ -77,13 +77,15 @@ def _state_something(page: Page, frame: FrameLocator) -> None:
     expect(frame.get_by_text("Not in the chart").first).to_be_visible()
 
 
-def _accept_the_biopsy(page: Page) -> str:
+def _accept_what_settles_the_gap(page: Page) -> str:
     accept = page.locator("aside article.card").get_by_role("button", name="Accept:").first
     label = accept.inner_text().removeprefix("Accept: ")
     accept.click()
     drafts = page.locator("section", has=page.get_by_role("heading", name="Draft orders"))
     expect(drafts.locator("tbody tr")).to_have_count(1)
-    expect(drafts.locator("tbody tr")).to_contain_text("biopsy", ignore_case=True)
+    expect(drafts.locator("tbody tr")).to_contain_text(
+        "CD22 by immunohistochemistry on the existing tissue block"
+    )
     expect(page.get_by_text(f"Accepted: {label}")).to_be_visible()
     return label
 

@@ -27,7 +27,7 @@ from smart_app.page.states import render_read_fault
 
 PAPER = ROOT / "docs" / "clinician.md"
 PICTURES = ROOT / "docs" / "pictures"
-MOST_BYTES = 200_000
+MOST_BYTES = 250_000
 NAMES = (
     "clinician-first-screen.png",
     "clinician-panel.png",
