@@ -65,8 +65,8 @@ class Judging(Protocol):
         """The knowledge."""
 
     @property
-    def evaluate(self) -> Callable[[Decoded, str, datetime], Evaluation]:
-        """The evaluation of a chart for a patient at a moment."""
+    def evaluate_orders(self) -> Callable[[Decoded, str, datetime], Evaluation]:
+        """The evaluation of a chart for a patient at a moment, with the values that options ask about read."""
 
 
 class Note(Protocol):
@@ -117,8 +117,12 @@ class LaunchParts:
         return self.as_of if self.as_of is not None else self.clock()
 
     def judged(self, site: Site, chart: Decoded, patient: str, moment: datetime) -> Evaluation:
-        """The evaluation of a chart at a site, by the same knowledge as the site's cards."""
-        return self.judging(site).evaluate(chart, patient, moment)
+        """The evaluation of a chart at a site, by the same knowledge as the site's cards.
+
+        Values are read whatever the category: a statement may bring options up, and a value that is in the chart must
+        then not look like one that was not found (H-46).
+        """
+        return self.judging(site).evaluate_orders(chart, patient, moment)
 
     def knowledge_of(self, site: Site) -> Knowledge:
         """The knowledge a site's charts are judged by."""
