@@ -250,7 +250,9 @@ def _listed(items: list[str], most: int, cap: int) -> str:
 
 
 def _values(view: PageView) -> str:
-    """The newest value of each fact that an option asks about, with its date; no pass or fail."""
+    """The newest value of each fact that an option asks about, with its date; no pass or fail; none without options."""
+    if not view.evaluation.matches:
+        return ""
     newest: dict[str, str] = {}
     facts = sorted(view.evaluation.facts.safety, key=lambda f: f.when.last.toordinal() if f.when else 0)
     for fact in facts:
