@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -31,17 +30,14 @@ from smart_app.launch.queries import (
 )
 from smart_app.launch.renewal import Giver, Renewal
 from smart_app.launch.session import Session
+from smart_app.launch.statements import stated_now, without_restated
 from smart_app.launch.vault import Opened, Vault
 
 SERVICE = "post-car-t-relapse"
 FEEDBACK_SYSTEM = "https://postcart.org/fhir/CodeSystem/page-feedback"
 MOST_STATED = 20
-STATED_LIFE_S = 30 * 60
 RUN_OUT = "the sign-in at the EHR has run out"
 STOPPED = "reading was stopped by the user"
-_ANTIGEN_FIELDS = ("cd19", "cd20", "cd22")
-_SAMPLE_FIELDS = ("specimen", "method", "collected")
-_SAYING_FIELDS = (*_ANTIGEN_FIELDS, "product", "confirmed", "disregard")
 _NEW_TOKENS = 6
 _LOOK_S = 0.2
 
@@ -238,7 +234,7 @@ class Desk:
         now = self._parts.clock().timestamp()
 
         def add(session: Session) -> Session:
-            kept = tuple(left for one in stated_now(session, now) if (left := _without_restated(one, form)))
+            kept = tuple(left for one in stated_now(session, now) if (left := without_restated(one, form)))
             if len(kept) >= MOST_STATED:
                 raise LaunchFault("bad-form", "too-many")
             return replace(session, stated=(*kept, {**form, "at": str(now)}))
@@ -297,29 +293,6 @@ class Desk:
         """Ends the workspace: tokens and chart are gone."""
         self._vault.end(opened.name)
         self._parts.charts.drop(opened.name)
-
-
-def stated_now(session: Session, now: float) -> tuple[Mapping[str, str], ...]:
-    """The statements that still stand: each ends thirty minutes after it was made (H-46)."""
-    return tuple(one for one in session.stated if now - float(one["at"]) < STATED_LIFE_S)
-
-
-def stated_left(session: Session, now: float) -> int | None:
-    """In how many seconds the first of the statements ends; None where none stands (H-46)."""
-    ends = [float(one["at"]) + STATED_LIFE_S - now for one in stated_now(session, now)]
-    return math.ceil(min(ends)) if ends else None
-
-
-def _without_restated(earlier: Mapping[str, str], form: Mapping[str, str]) -> Mapping[str, str]:
-    """An earlier statement without the antigens that the new one states again of one specimen; empty if nothing is left.
-
-    A slip that was put right must not stand beside its correction as a result that disagrees.
-    """
-    again = {name for name in _ANTIGEN_FIELDS if form.get(name)}
-    if any(earlier.get(name) != form.get(name) for name in _SAMPLE_FIELDS):
-        return earlier
-    left = {name: value for name, value in earlier.items() if name not in again}
-    return left if any(left.get(name) for name in _SAYING_FIELDS) else {}
 
 
 def done_step(one: Fetched) -> Step:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ehr.address import AddressFault, parse_address
 from ehr.jwks import KeysBad, KeysUnreachable
-from ehr.site import Site
+from ehr.site import Site, SmartClient
 from smart_app.launch.card_context import read_card_context
 from smart_app.launch.discovery import Discovery, Endpoints
 from smart_app.launch.fault import LaunchFault
@@ -33,6 +33,7 @@ from smart_app.launch.trail import LaunchTrail, Trails
 from smart_app.launch.vault import Vault, digest
 
 _LONGEST = 4096
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +58,8 @@ class Opening:
     def begin(self, iss: str, launch: str) -> Begun:
         """Where to send the browser for a launch; raises `LaunchFault`. Unknown `iss`: nothing leaves (T-14)."""
         trail = self._trails.begin(iss, "EHR launch" if launch else "standalone launch")
-        try:
-            site = self._site(iss)
-            smart = site.smart
-            if smart is None:
-                raise LaunchFault("unknown-iss")
-            self._trails.know(trail, site.name)
-            if len(launch) > _LONGEST:
-                raise LaunchFault("bad-launch")
-        except LaunchFault as fault:
-            self._trails.note(trail, "stopped", f"{fault.code} {fault.detail}".strip())
-            raise
-        try:
-            endpoints = self._discovery.endpoints(site)
-        except LaunchFault as fault:
-            self._trails.note(trail, "discovery", f"{fault.code} {fault.detail}".strip())
-            raise
+        site, smart = self._noted(trail, "stopped", lambda: self._launched(trail, iss, launch))
+        endpoints = self._noted(trail, "discovery", lambda: self._discovery.endpoints(site))
         self._told(trail, endpoints)
         wanted = wanted_scopes(smart, ehr_launch=bool(launch), refresh=True)
         trail.wanted = wanted
@@ -107,6 +94,23 @@ class Opening:
         )
         self._trails.note(trail, "sent to sign-in", "POST" if request.fields else "GET")
         return Begun(site, request, state, cookie)
+
+    def _launched(self, trail: LaunchTrail, iss: str, launch: str) -> tuple[Site, SmartClient]:
+        site = self._site(iss)
+        if site.smart is None:
+            raise LaunchFault("unknown-iss")
+        self._trails.know(trail, site.name)
+        if len(launch) > _LONGEST:
+            raise LaunchFault("bad-launch")
+        return site, site.smart
+
+    def _noted(self, trail: LaunchTrail, step: str, work: Callable[[], _T]) -> _T:
+        """Does a step; a fault in it stands on the launch's trail."""
+        try:
+            return work()
+        except LaunchFault as fault:
+            self._trails.note(trail, step, f"{fault.code} {fault.detail}".strip())
+            raise
 
     def finish(self, query: Mapping[str, str], cookie: str) -> tuple[Session, Site]:
         """The session of an authorization answer; raises `LaunchFault`. Each state serves once (T-13)."""

@@ -12,9 +12,9 @@ from mappings.stated import evaluate_with
 from smart_app.launch.browser import csrf_token
 from smart_app.launch.card_context import CARD_CONTEXT_ODD
 from smart_app.launch.charts import Chart
-from smart_app.launch.desk import stated_left, stated_now
 from smart_app.launch.parts import LaunchParts
 from smart_app.launch.queries import words_for
+from smart_app.launch.statements import stated_left, stated_now
 from smart_app.launch.vault import Opened
 from smart_app.page.identity import Identity, identity_of_patient
 from smart_app.page.states import POLL_MS, QueryRow, QueryState
