@@ -136,7 +136,12 @@ def _pick(
             continue
         concepts = concepts_of(resource.code or resource.medicationCodeableConcept or resource.vaccineCode)
         if not concepts and kind in _NAMED and nameless(resource):
-            chart.remarks.append(nameless_remark(resource))
+            said = nameless_remark(resource)
+            if not any(
+                one.source and said.source and one.source.reference == said.source.reference
+                for one in chart.remarks
+            ):
+                chart.remarks.append(said)
         if not concepts and kind not in _ALWAYS and not _worth_reading(resource, kind, recogniser, triggers):
             continue
         if kind == "Observation" and len(concepts) == 1 and is_mine:
