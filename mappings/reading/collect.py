@@ -17,7 +17,7 @@ from mappings.reading.chart import Chart, Hit, Index, make_hit, resolve
 from mappings.reading.copies import drop_repeats
 from mappings.reading.decode import Decoded
 from mappings.reading.nameless import NAMED as _NAMED
-from mappings.reading.nameless import nameless, nameless_remark
+from mappings.reading.nameless import nameless, note_nameless
 from mappings.reading.owner import (
     Owners,
     Placed,
@@ -119,6 +119,7 @@ def _pick(
     """The one pass over all resources."""
     known: dict[str | None, bool | None] = {None: None}
     unowned: list[Hit] = []
+    unnamed: list[Resource] = []
     labs = chart.lab_values
     counts, hits, concepts_of = chart.counts, chart.hits, recogniser.concepts
     for resource, _ in everything:
@@ -136,12 +137,7 @@ def _pick(
             continue
         concepts = concepts_of(resource.code or resource.medicationCodeableConcept or resource.vaccineCode)
         if not concepts and kind in _NAMED and nameless(resource):
-            said = nameless_remark(resource)
-            if not any(
-                one.source and said.source and one.source.reference == said.source.reference
-                for one in chart.remarks
-            ):
-                chart.remarks.append(said)
+            unnamed.append(resource)
         if not concepts and kind not in _ALWAYS and not _worth_reading(resource, kind, recogniser, triggers):
             continue
         if kind == "Observation" and len(concepts) == 1 and is_mine:
@@ -153,6 +149,7 @@ def _pick(
         if is_mine is None:
             unowned.append(hit)
         hits.append(hit)
+    note_nameless(chart, unnamed)
     note_unowned(chart, unowned)
 
 

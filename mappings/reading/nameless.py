@@ -5,8 +5,11 @@ An infusion, a lymphoma or a relapse may hide behind each; what is not named is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mappings.facts import Remark, SourceRef
 from mappings.reading import wire
+from mappings.reading.chart import Chart
 from mappings.reading.wire import Concept, Resource
 
 NAMED = frozenset({"Condition", "Procedure", "MedicationAdministration", "DiagnosticReport"})
@@ -29,11 +32,17 @@ def nameless(resource: Resource) -> bool:
     return not _codes(resource.verificationStatus) & _NO_DIAGNOSIS
 
 
-def nameless_remark(resource: Resource) -> Remark:
-    """The remark on such an entry, under the code that holds its type back."""
-    element = "medicationCodeableConcept" if resource.resourceType == "MedicationAdministration" else "code"
-    reference = f"{resource.resourceType}/{resource.id or '?'}"
-    return Remark("unread", _REASON, SourceRef(reference, element), about="chart", code="nameless")
+def note_nameless(chart: Chart, resources: Iterable[Resource]) -> None:
+    """Lists such entries under the code that holds their type back, unless they are listed as unreadable already."""
+    listed = {remark.source.reference for remark in chart.remarks if remark.source is not None}
+    for resource in resources:
+        element = (
+            "medicationCodeableConcept" if resource.resourceType == "MedicationAdministration" else "code"
+        )
+        reference = f"{resource.resourceType}/{resource.id or '?'}"
+        if reference not in listed:
+            source = SourceRef(reference, element)
+            chart.remarks.append(Remark("unread", _REASON, source, about="chart", code="nameless"))
 
 
 def _says(concept: Concept | None) -> bool:
