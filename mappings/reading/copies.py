@@ -46,7 +46,7 @@ def drop_repeats(chart: Chart) -> None:
 
 
 def same_content(one: Resource, other: Resource) -> bool:
-    """Whether two copies say the same, whatever order their members stand in and however they are spaced."""
+    """Whether two copies say the same, whatever order their members stand in and however they are spaced or padded."""
     return one == other or _plain(one) == _plain(other)
 
 
@@ -55,9 +55,11 @@ def _plain(value: Any) -> Any:
         return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, msgspec.Raw):
-        return msgspec.json.decode(value) if bytes(value).strip() else None
-    return value
+        return _plain(msgspec.json.decode(value)) if bytes(value).strip() else None
+    return value.strip() if isinstance(value, str) else value
 
 
 def _loose_order(hit: Hit) -> tuple[str, str, str]:

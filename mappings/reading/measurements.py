@@ -100,7 +100,8 @@ def read_measurement(holder: wire.Resource, concept: Concept, polarity: Polarity
         return _coded(coded, concept, polarity)
     whole = wire.peek(holder.valueInteger, int)
     if whole is not None:
-        return _number(float(whole), "", "", str(whole), concept)
+        number = units.finite(whole)
+        return _number(number, "", "", str(whole), concept) if number is not None else ""
     yes = wire.peek(holder.valueBoolean, bool)
     if yes is not None:
         return Reading(
@@ -121,7 +122,9 @@ def _quantity(quantity: wire.Quantity, concept: Concept) -> Reading | str:
     value = quantity.value
     if value is None or isinstance(value, bool):
         return ""
-    number = units.read_number(value) if isinstance(value, str) else float(value)
+    number = units.read_number(value) if isinstance(value, str) else units.finite(value)
+    if number is None and not isinstance(value, str):
+        return ""
     unit = (quantity.code or "").strip() if _ucum(quantity) else ""
     written = (quantity.unit or quantity.code or "").strip()
     digits = str(value).strip()

@@ -7,6 +7,7 @@ first need, and each pair of units is worked out once.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -86,10 +87,16 @@ def read_number(digits: str) -> float | None:
         if "," in part or "." in digits or (len(part) == 3 and whole.lstrip("+-") != "0"):
             return None
         digits = f"{whole}.{part}"
+    return finite(digits)
+
+
+def finite(value: float | int | str) -> float | None:
+    """A value as a finite number; None for what is none: text, NaN, infinity, an integer beyond all measures."""
     try:
-        return float(digits)
-    except ValueError:
+        number = float(value)
+    except (ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) else None
 
 
 def _fold(unit: str) -> str:

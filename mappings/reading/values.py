@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from mappings.facts import AntigenState
 from mappings.loading import Knowledge
 from mappings.reading import wire
+from mappings.reading.units import finite
 from mappings.reading.wire import Quantity, Raw
 
 _PERCENT = frozenset(
@@ -140,12 +141,9 @@ def _of_cells(ratio: wire.Ratio) -> bool:
 
 def number_of(value: float | int | str | None) -> float | None:
     """A number, also from text with a decimal comma."""
-    if isinstance(value, str):
-        try:
-            return float(value.strip().replace(",", "."))
-        except ValueError:
-            return None
-    return float(value) if value is not None else None
+    if value is None:
+        return None
+    return finite(value.strip().replace(",", ".") if isinstance(value, str) else value)
 
 
 def is_share(quantity: Quantity) -> bool:

@@ -194,6 +194,23 @@ def test_h11_the_smallest_change_shows_or_changes_nothing(
     assert faults_of(fuzz.intact()[sample], seen, [Done("by hand", path, Effect.REMOVES)]) == []
 
 
+@pytest.mark.parametrize("number", ["9" * 400, "9" * 5000, "-" + "9" * 400, "1e400", '"NaN"', '"Infinity"'])
+@pytest.mark.parametrize("member", ["valueQuantity", "valueInteger"])
+def test_h11_a_number_beyond_all_measures_ends_no_call(fuzz: Fuzz, member: str, number: str) -> None:
+    """A haemoglobin of hundreds of digits is no value; the chart beside it is judged as it was."""
+    chosen = next(one for one in fuzz.samples if one.name == "cd19-low-b-all")
+    request = copy.deepcopy(chosen.request)
+    for entry in request["prefetch"]["observations"]["entry"]:
+        if "valueQuantity" in entry["resource"]:
+            quantity = entry["resource"].pop("valueQuantity")
+            value = {**quantity, "value": "NUMBER"} if member == "valueQuantity" else "NUMBER"
+            entry["resource"][member] = value
+    body = as_bytes(request)
+    assert b'"NUMBER"' in body
+    seen = fuzz.driver.ask(chosen.path, body.replace(b'"NUMBER"', number.encode()), chosen.at)
+    assert (seen.status, seen.category) == (200, "cd19-low-or-partial")
+
+
 @pytest.mark.parametrize("sample", ["mcl-brexu-xw2-positive", "panel-components", "value-fraction-unit-one"])
 def test_h12_a_copy_with_its_members_in_another_order_contradicts_nothing(fuzz: Fuzz, sample: str) -> None:
     chosen = next(one for one in fuzz.samples if one.name == sample)
