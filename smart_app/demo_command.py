@@ -81,7 +81,7 @@ An EHR with invented patients, and postcart beside it. Nobody in it exists.
 
 Three things to try:
   1. Open ZZTEST, Alma. The card beside the chart says what kind of relapse it is; its button opens the app.
-  2. Accept the biopsy of that card, then order loncastuximab tesirine under Orders: a warning answers.
+  2. Accept the stain that card suggests, then order loncastuximab tesirine under Orders: a warning answers.
   3. Below the chart, switch on "Withhold DiagnosticReport" and open the chart anew: what is not seen is unknown.
 
 What became of the cards: postcart feedback summary --config {config}
