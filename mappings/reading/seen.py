@@ -125,12 +125,13 @@ def key_states(
     for entry in entries if "Bundle" in held else ():
         if entry.resource is not None and entry.resource.resourceType == "Bundle":
             yield from key_states(key, entry.resource, names)
-    reason = _cut_short(value, entries) or _another_question(value, types, names)
-    state = "incomplete" if reason else "complete"
+    short = _cut_short(value, entries) or _another_patient(value, names)
+    beside = _another_type(value, types)
     for kind in dict.fromkeys((*types, *held, *_self_types(value))):
         by_key = kind in types and (not held or any(other in held for other in types))
         if kind in held or by_key or not held:
-            yield kind, state, reason
+            reason = short or (beside if kind in types else "")
+            yield kind, "incomplete" if reason else "complete", reason
 
 
 def _is_match(entry: wire.Entry) -> bool:
@@ -160,14 +161,16 @@ def _searches(bundle: Resource) -> Iterator[tuple[str, list[str]]]:
             yield path.rstrip("/").rsplit("/", 1)[-1], [one.rsplit("/", 1)[-1] for one in asked]
 
 
-def _another_question(bundle: Resource, types: tuple[str, ...], names: frozenset[str]) -> str:
-    """Why a searchset answers another question than its key asks, by the search the server says it ran; or empty."""
-    for kind, asked in _searches(bundle):
-        if types and kind in FHIR_TYPES and kind not in types:
-            return "the EHR says that it looked for another type"
-        if names and not names.issuperset(asked):
-            return "the EHR says that it looked for another patient"
-    return ""
+def _another_patient(bundle: Resource, names: frozenset[str]) -> str:
+    """Why a searchset is not of this patient, by the search the server says it ran; or empty."""
+    told = any(not names.issuperset(asked) for _, asked in _searches(bundle)) if names else False
+    return "the EHR says that it looked for another patient" if told else ""
+
+
+def _another_type(bundle: Resource, types: tuple[str, ...]) -> str:
+    """Why a searchset does not answer for the types of its key, by the search the server says it ran; or empty."""
+    told = any(kind in FHIR_TYPES and kind not in types for kind, _ in _searches(bundle)) if types else False
+    return "the EHR says that it looked for another type" if told else ""
 
 
 def _self_types(bundle: Resource) -> list[str]:
