@@ -229,7 +229,7 @@ def test_candidates_on_a_server_that_refuses_searches_over_everybody(
     box: Box, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each refused search is named; with all refused the exit status is 2."""
-    arguments = ["try", "--fhir", f"{box.root}/fhir", "--token", box.token(ALMA), "--search-candidates"]
+    arguments = ["try", "--fhir", f"{box.root}/fhir", f"--token={box.token(ALMA)}", "--search-candidates"]
     assert main(arguments) == 2
     said = capsys.readouterr()
     assert "Procedure?…                          not read, status 40" in said.out

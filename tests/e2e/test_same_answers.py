@@ -121,7 +121,7 @@ def test_five_ways_give_one_answer(pair: Pair, chart: Chart, capsys: pytest.Capt
         "own reads": pair.fired(patient, "no_prefetch"),
         "app": pair.launched(patient),
         "evaluate": said(capsys, "evaluate", as_file(chart, pair.folder), "--patient", patient),
-        "try": said(capsys, "try", "--fhir", base, "--patient", patient, "--token", token),
+        "try": said(capsys, "try", "--fhir", base, "--patient", patient, f"--token={token}"),
     }
     first = {name: answers["prefetch"][name] for name in SAME}
     assert (first["category"], first["branch"]) == (story.category, story.branch)
