@@ -16,12 +16,16 @@ from mappings.reading import wire
 from mappings.reading.chart import Chart
 
 MISFIT = "misfit"
+LONG_TEXT = "long-text"
+"""Code of the remark that only the beginning of a text was read."""
+NAMELESS = "nameless"
+"""Code of the remark that an entry does not say what it is."""
 DECIDING = frozenset(
     {"resourceType", "subject", "patient", "status", "code", "medicationCodeableConcept"}
     | {"clinicalStatus", "verificationStatus", "conclusion", "conclusionCode", "presentedForm"}
 )
 """Members that say what a resource is, whose it is, and whether it holds."""
-_HOLDING = (MISFIT, "long-text", "nameless")
+_HOLDING = (MISFIT, LONG_TEXT, NAMELESS)
 _NAMED_BY = {
     "Medication": ("MedicationAdministration", "MedicationStatement", "MedicationRequest"),
     "DocumentReference": ("DiagnosticReport",),

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from mappings.facts import Remark, SourceRef
 from mappings.reading import wire
 from mappings.reading.chart import Chart
+from mappings.reading.misfits import NAMELESS
 from mappings.reading.wire import Concept, Resource
 
 NAMED = frozenset({"Condition", "Procedure", "MedicationAdministration", "DiagnosticReport"})
@@ -42,7 +43,7 @@ def note_nameless(chart: Chart, resources: Iterable[Resource]) -> None:
         reference = f"{resource.resourceType}/{resource.id or '?'}"
         if reference not in listed:
             source = SourceRef(reference, element)
-            chart.remarks.append(Remark("unread", _REASON, source, about="chart", code="nameless"))
+            chart.remarks.append(Remark("unread", _REASON, source, about="chart", code=NAMELESS))
 
 
 def _says(concept: Concept | None) -> bool:

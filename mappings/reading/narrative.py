@@ -10,13 +10,10 @@ from mappings.reading import wire
 from mappings.reading.attachments import attachment_text, html_text, looks_like_rtf, rtf_text
 from mappings.reading.chart import Hit
 from mappings.reading.context import VOID
-from mappings.reading.misfits import fits, misfit_remark
+from mappings.reading.misfits import LONG_TEXT, fits, misfit_remark
 
 MAX_TEXT = 256 * 1024
 LONG = "is longer than what is read: only its beginning was read, so no result of it counts"
-
-LONG_TEXT = "long-text"
-"""Code of the remark that only the beginning of a text was read: its type counts as read in part (rules 11.5)."""
 
 
 @dataclass(frozen=True, slots=True)

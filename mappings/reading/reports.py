@@ -27,8 +27,9 @@ from mappings.reading.antigens import TUMOUR_SPECIMENS
 from mappings.reading.chart import Hit
 from mappings.reading.context import VOID, Context, Surroundings, about_somebody_else, not_this_tumour
 from mappings.reading.course_events import WORSE, course_event
+from mappings.reading.misfits import LONG_TEXT
 from mappings.reading.named_disease import TAKEN_BACK, DiseaseNames, reported_diagnosis
-from mappings.reading.narrative import LONG, LONG_TEXT, Passage, unread
+from mappings.reading.narrative import LONG, Passage, unread
 from mappings.reading.notes import as_collected, is_note, specimen_of, states_the_indication
 from mappings.reading.report import AntigenFinding, ReportReading
 from mappings.reading.texts import Texts
